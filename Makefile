@@ -1,0 +1,61 @@
+# The workshop's table of contents. Every target sets up what it needs first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.stamp
+CAMPAIGN ?= bso-match
+OUT ?= runs/$(CAMPAIGN)
+# numerical libraries spin when they fight over few cores; Athanor's own workers are the parallelism
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+.PHONY: help setup run test check lint bench schemas lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## make .venv from the committed lock
+
+# uv reads UV_FIND_LINKS, not pip's variable of the same meaning: hand it over, so that a local
+# folder of wheels (a CPU build of torch, say) serves both.
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" $(BIN)/uv pip install -q -p $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install -q -p $(BIN)/python --no-deps -e .
+	touch $@
+
+run: $(STAMP) ## run the shipped campaign in virtual time (CAMPAIGN=bso-match OUT=runs/bso-match)
+	$(BIN)/athanor run $(CAMPAIGN) --virtual --out $(OUT)
+
+check: $(STAMP) lint ## fast tests, lint, types and import rules
+	$(BIN)/pytest -q -m "not slow" -n 2
+
+lint: $(STAMP) ## ruff, mypy --strict, import rules, docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/interrogate -q .
+
+test: $(STAMP) lint ## everything: lint, types, import rules, all tests
+	$(BIN)/pytest -q -n 2
+
+bench: $(STAMP) ## print the benchmarks: ratios beside a peer or a limit run at the same time
+	$(BIN)/python -m tests.bench
+
+schemas: $(STAMP) ## write contracts/schemas, contracts/asyncapi.yaml and the event catalogue anew
+	$(BIN)/python -m contracts
+
+# Locked from the public index alone, so that no folder of this machine enters the lock. torch's
+# accelerator libraries are left out: the build that is installed decides which of them it needs.
+lock: $(STAMP) ## resolve the dependencies again into requirements.lock
+	UV_FIND_LINKS= $(BIN)/uv lock --upgrade
+	UV_FIND_LINKS= $(BIN)/uv export -q --frozen --no-emit-project --no-hashes --no-annotate --no-header --all-extras --all-groups \
+	  | grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
+
+clean: ## remove what setup and runs made
+	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache build ./*.egg-info

@@ -1,0 +1,1 @@
+"""Who acts: one agent a file, each a name, a memory and reactions."""

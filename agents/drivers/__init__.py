@@ -1,0 +1,1 @@
+"""Instruments over a wire: what `contracts.instruments` promises, kept by a real device."""

@@ -1,0 +1,1 @@
+"""How a fact travels and is kept. The only home of NATS."""

@@ -1,0 +1,1 @@
+"""What may be said: typed, versioned facts and the words they are made of. Does nothing."""

@@ -1,0 +1,1 @@
+"""How the laboratory is run: the command, the wiring, the clock and the campaigns."""

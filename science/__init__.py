@@ -1,0 +1,1 @@
+"""What is known: pure functions and fitted models. No event, no clock, no network, no print."""

@@ -1,0 +1,1 @@
+"""Substances: crystals, compositions, radii and the facts about known phases."""

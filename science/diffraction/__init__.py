@@ -1,0 +1,1 @@
+"""Powder patterns: reading, calculating, refining and naming the phases in them."""

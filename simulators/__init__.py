@@ -1,0 +1,1 @@
+"""The world when there is no world: a hidden truth, and instruments over that truth."""
