@@ -1,0 +1,169 @@
+"""Measuring a powder pattern, and naming the phases in it or saying that one cannot."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+
+from contracts.event import Event, Words
+from contracts.identifiers import InstrumentName, MeasurementId, SampleId, Sha256
+from contracts.instruments import Radiation
+from contracts.materials import ArtifactRef
+from contracts.quantities import Angstrom, Degrees, DegreesTwoTheta, Fraction, Millimetre, NonNegative
+
+
+class MeasurementStarted(Event, kind="diffraction.measurement_started"):
+    """The intent: written before the diffractometer is asked."""
+
+    measurement_id: MeasurementId
+    """Idempotency key of the measurement."""
+    sample_id: SampleId
+    """The vial."""
+    instrument: InstrumentName
+    """The diffractometer."""
+
+
+class PatternMeasured(Event, kind="diffraction.pattern_measured"):
+    """A powder pattern was collected."""
+
+    measurement_id: MeasurementId
+    """The measurement."""
+    sample_id: SampleId
+    """The vial, or the name that the file gave."""
+    instrument: InstrumentName
+    """The diffractometer."""
+    pattern: ArtifactRef
+    """The file, byte for byte as the instrument wrote it."""
+    radiation: Radiation
+    """What is known of the X-rays."""
+    started_at: AwareDatetime
+    """When the scan began."""
+    ended_at: AwareDatetime
+    """When it ended."""
+    asked: bool
+    """Whether the lab asked for it; a dropped file of an unknown sample was not asked for."""
+
+
+class MeasurementFailed(Event, kind="diffraction.measurement_failed"):
+    """No usable file came of it."""
+
+    measurement_id: MeasurementId
+    """The measurement."""
+    sample_id: SampleId
+    """The vial, or the name that the file gave."""
+    instrument: InstrumentName
+    """The diffractometer."""
+    reason: str
+    """Why."""
+    retryable: bool
+    """Whether measuring again makes sense."""
+
+
+class Verdict(StrEnum):
+    """How sure the identification is."""
+
+    IDENTIFIED = "identified"
+    AMBIGUOUS = "ambiguous"
+    UNKNOWN = "unknown"
+
+
+class Cell(Words):
+    """A refined unit cell."""
+
+    a: Angstrom
+    """Length a."""
+    b: Angstrom
+    """Length b."""
+    c: Angstrom
+    """Length c."""
+    alpha: Degrees
+    """Angle between b and c."""
+    beta: Degrees
+    """Angle between a and c."""
+    gamma: Degrees
+    """Angle between a and b."""
+
+
+class PhaseFound(Words):
+    """One phase of the mixture."""
+
+    name: str
+    """The library entry, or the solid-solution model that was tried."""
+    formula: str
+    """Its formula."""
+    space_group: Annotated[int, Field(ge=1, le=230)]
+    """International number of its space group."""
+    weight_fraction: Fraction
+    """Share of the crystalline mass that was explained."""
+    cell: Cell
+    """Its refined cell."""
+    pseudo_cubic: Angstrom | None
+    """Pseudo-cubic lattice parameter, for perovskites."""
+    confidence: Fraction
+    """How sure it is that the phase is there."""
+    alternatives: tuple[str, ...]
+    """Entries that fit as well."""
+    microstrain: NonNegative | None
+    """Relative spread of the lattice that its line widths show."""
+
+
+class UnexplainedLine(Words):
+    """A line that no phase accounts for."""
+
+    two_theta: DegreesTwoTheta
+    """Where."""
+    d: Angstrom
+    """The spacing that it would mean."""
+    relative_intensity: NonNegative
+    """Height relative to the strongest line."""
+
+
+class Analysis(Words):
+    """What came of a pattern."""
+
+    verdict: Verdict
+    """How sure."""
+    phases: tuple[PhaseFound, ...]
+    """Phases found, largest share first."""
+    unexplained_fraction: Fraction
+    """Share of the net intensity that nothing accounts for."""
+    unexplained_lines: tuple[UnexplainedLine, ...]
+    """Its strongest lines."""
+    r_wp: NonNegative
+    """Weighted profile residual; 0.05 is 5 %."""
+    zero: Annotated[float, Field(ge=-5, le=5, json_schema_extra={"unit": "deg"})]
+    """Refined zero error in 2θ."""
+    displacement: Millimetre
+    """Refined sample displacement."""
+    wavelength: Angstrom
+    """Wavelength that was used."""
+    flags: tuple[str, ...]
+    """What else was noticed."""
+    library_sha256: Sha256
+    """The library that was searched."""
+
+
+class PhasesIdentified(Event, kind="diffraction.phases_identified"):
+    """The pattern is accounted for."""
+
+    measurement_id: MeasurementId
+    """The measurement."""
+    sample_id: SampleId
+    """The vial."""
+    analysis: Analysis
+    """What was found."""
+
+
+class AnalysisFlagged(Event, kind="diffraction.analysis_flagged"):
+    """The pattern is not accounted for, and nothing may be learnt from it."""
+
+    measurement_id: MeasurementId
+    """The measurement."""
+    sample_id: SampleId
+    """The vial."""
+    reason: str
+    """Why, in one sentence."""
+    analysis: Analysis | None
+    """What was found as far as it goes; none when the file could not be read."""

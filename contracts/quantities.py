@@ -1,0 +1,50 @@
+"""Numbers that carry their unit and their bounds into the schema.
+
+A bare float says nothing; `Kelvin` says what it counts, refuses −5 and 10⁶, and writes both into the
+published JSON Schema as ``unit``, ``minimum`` and ``maximum``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+
+def _unit(symbol: str) -> dict[str, str]:
+    """Schema keyword for the unit of a number (UCUM spelling where it has one)."""
+    return {"unit": symbol}
+
+
+Kelvin = Annotated[float, Field(ge=0, le=3500, json_schema_extra=_unit("K"))]
+"""Absolute temperature."""
+Celsius = Annotated[float, Field(ge=-273.15, le=3200, json_schema_extra=_unit("Cel"))]
+"""Temperature as people write it into campaign files."""
+Hours = Annotated[float, Field(ge=0, le=9000, json_schema_extra=_unit("h"))]
+"""A span of time as people write it into campaign files."""
+KelvinPerMinute = Annotated[float, Field(gt=0, le=600, json_schema_extra=_unit("K/min"))]
+"""Rate of heating or controlled cooling."""
+Seconds = Annotated[float, Field(ge=0, le=3.2e7, json_schema_extra=_unit("s"))]
+"""A span of time, up to a year."""
+Angstrom = Annotated[float, Field(gt=0, le=500, json_schema_extra=_unit("Angstrom"))]
+"""A length in a crystal, or a wavelength."""
+Millimetre = Annotated[float, Field(ge=-50, le=1000, json_schema_extra=_unit("mm"))]
+"""A length in an instrument; signed for displacements."""
+Degrees = Annotated[float, Field(ge=0, le=180, json_schema_extra=_unit("deg"))]
+"""A plane angle."""
+DegreesTwoTheta = Annotated[float, Field(ge=-10, le=180, json_schema_extra=_unit("deg"))]
+"""A diffraction angle 2θ."""
+Gram = Annotated[float, Field(ge=0, le=10_000, json_schema_extra=_unit("g"))]
+"""A mass on the balance."""
+Euro = Annotated[float, Field(ge=0, json_schema_extra=_unit("EUR"))]
+"""Money."""
+Fraction = Annotated[float, Field(ge=0, le=1, json_schema_extra=_unit("1"))]
+"""A share of a whole: phase fraction, probability, relative intensity."""
+AtomicFraction = Fraction
+"""A share of the atoms of one sublattice."""
+SignedFraction = Annotated[float, Field(ge=-1, le=1, json_schema_extra=_unit("1"))]
+"""A relative excess (positive) or deficit (negative)."""
+NonNegative = Annotated[float, Field(ge=0, json_schema_extra=_unit("1"))]
+"""A number without unit that cannot be negative, such as a score or a residual."""
+Count = Annotated[int, Field(ge=0)]
+"""How many."""

@@ -1,0 +1,113 @@
+"""Making a sample, step by step: the intent before the instrument is asked, the fact after."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+
+from contracts.event import Event
+from contracts.identifiers import CandidateId, InstrumentName, RunId, SampleId, StepId
+from contracts.instruments import Reading, SampleTrouble, StepKind
+from contracts.materials import Composition
+from contracts.quantities import Gram
+from contracts.recipe import Recipe
+
+
+class StepStarted(Event, kind="synthesis.step_started"):
+    """The intent: written before the instrument is asked."""
+
+    run_id: RunId
+    """The run."""
+    key: StepId
+    """Idempotency key of the action."""
+    step: StepKind
+    """Which action."""
+    firing: Annotated[int, Field(ge=1)]
+    """Which firing it belongs to."""
+    instrument: InstrumentName
+    """Which instrument."""
+    sample_ids: tuple[SampleId, ...]
+    """The vials that take part."""
+
+
+class StepCompleted(Event, kind="synthesis.step_completed"):
+    """The instrument says that it worked."""
+
+    run_id: RunId
+    """The run."""
+    key: StepId
+    """The action."""
+    step: StepKind
+    """Which action."""
+    instrument: InstrumentName
+    """Which instrument."""
+    sample_ids: tuple[SampleId, ...]
+    """The vials that took part."""
+    started_at: AwareDatetime
+    """When it began."""
+    ended_at: AwareDatetime
+    """When it ended."""
+    readings: tuple[Reading, ...]
+    """What the instrument logged."""
+    troubles: tuple[SampleTrouble, ...]
+    """Vials that something happened to all the same."""
+
+
+class StepFailed(Event, kind="synthesis.step_failed"):
+    """The instrument says that it did not work, or does not know."""
+
+    run_id: RunId
+    """The run."""
+    key: StepId
+    """The action."""
+    step: StepKind
+    """Which action."""
+    instrument: InstrumentName
+    """Which instrument."""
+    sample_ids: tuple[SampleId, ...]
+    """The vials that took part."""
+    reason: str
+    """Why."""
+    retryable: bool
+    """Whether the same action may be tried again without harm."""
+    readings: tuple[Reading, ...]
+    """What the instrument logged."""
+    troubles: tuple[SampleTrouble, ...]
+    """What happened to which vial."""
+
+
+class SampleSynthesised(Event, kind="synthesis.sample_synthesised"):
+    """A vial came out of its last firing."""
+
+    sample_id: SampleId
+    """The vial."""
+    candidate_id: CandidateId
+    """The proposal that it carries out."""
+    run_id: RunId
+    """The run."""
+    composition: Composition
+    """What it was meant to become."""
+    recipe: Recipe
+    """How it was made."""
+    product_mass: Gram
+    """What the balance showed at the end."""
+    expected_mass: Gram
+    """What mass conservation predicts: the precursors without their CO2 and water."""
+    steps_ok: bool
+    """Whether every step reported success and no trouble; a doubtful sample never teaches the model."""
+    doubts: tuple[str, ...]
+    """What was noticed, in sentences."""
+
+
+class SampleLost(Event, kind="synthesis.sample_lost"):
+    """A vial is gone, or what became of it is unknown."""
+
+    sample_id: SampleId
+    """The vial."""
+    candidate_id: CandidateId
+    """The proposal that it carried out."""
+    run_id: RunId
+    """The run."""
+    reason: str
+    """Why."""

@@ -1,0 +1,82 @@
+"""Old events told in today's words.
+
+A released kind@version never changes, and stored bytes are never rewritten. When a fact gains a meaning,
+its class takes the next version and here stands the pure function from the old JSON to the new. Reading
+walks the chain: version 1 → 2 → … → today, then validates.
+
+A worked example, told as a story. ``presence.agent_faulted`` version 1 said who stumbled over which event
+and with what error. That sent people searching, so version 2 also says *where* in the code it was raised.
+Logs written before cannot know; `_agent_faulted_2` says so in plain words instead of guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.catalogue import CATALOGUE, event_class
+from contracts.errors import CatalogueError, MalformedEventError
+from contracts.event import Event
+
+Fields = Mapping[str, Any]
+Upcaster = Callable[[Fields], dict[str, Any]]
+
+
+def _agent_faulted_2(old: Fields) -> dict[str, Any]:
+    return {**old, "where": "not recorded by version 1"}
+
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType(
+    {("presence.agent_faulted", 2): _agent_faulted_2}
+)
+"""(kind, version it leads to) → the step from the version before."""
+
+
+def _check_steps() -> None:
+    """Every kind past version 1 has each of its steps, and no step leads nowhere."""
+    wanted = {(k, v) for k, cls in CATALOGUE.items() for v in range(2, cls.version + 1)}
+    if wanted != set(UPCASTERS):
+        raise CatalogueError(
+            f"Expected one upcaster for each step {sorted(wanted)}, got {sorted(UPCASTERS)}: "
+            "write the missing one or drop the stray one."
+        )
+
+
+_check_steps()
+
+
+def upcast(kind: str, version: int, fields: Fields) -> dict[str, Any]:
+    """The fields of an event of `version`, told as the newest version tells them.
+
+    Raises:
+        UnknownKindError: no class is filed under `kind`.
+        FutureVersionError: `version` is newer than the newest that is known.
+    """
+    newest = event_class(kind, version)
+    told = dict(fields)
+    for step in range(version + 1, newest.version + 1):
+        told = UPCASTERS[kind, step](told)
+    return told
+
+
+def read_event(kind: str, version: int, fields: Fields) -> Event:
+    """The event that these recorded fields tell.
+
+    Raises:
+        UnknownKindError: no class is filed under `kind`.
+        FutureVersionError: `version` is newer than the newest that is known.
+        MalformedEventError: the fields do not obey the schema of kind@version.
+    """
+    newest = event_class(kind, version)
+    try:
+        # strict about content, not about JSON's poverty of types: dates and enums arrive as text
+        return newest.model_validate(upcast(kind, version, fields))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the event"
+        raise MalformedEventError(
+            f"Expected the fields of {kind}@{version}, got a mistake at {where}: {first['msg']}."
+        ) from error
