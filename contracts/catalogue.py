@@ -36,10 +36,7 @@ def _gather() -> dict[str, type[Event]]:
     found: dict[str, type[Event]] = {}
     for module in CONVERSATIONS:
         for value in vars(module).values():
-            if (
-                not (isinstance(value, type) and issubclass(value, Event))
-                or value.__module__ != module.__name__
-            ):
+            if not (isinstance(value, type) and issubclass(value, Event)) or value.__module__ != module.__name__:
                 continue
             if value.kind in found:
                 first, second = found[value.kind].__name__, value.__name__

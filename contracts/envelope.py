@@ -15,9 +15,7 @@ from pydantic import AwareDatetime, SerializeAsAny, StringConstraints, model_val
 from contracts.event import Event, Words
 from contracts.identifiers import CampaignId
 
-TraceParent = Annotated[
-    str, StringConstraints(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
-]
+TraceParent = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
 """A W3C ``traceparent``."""
 
 

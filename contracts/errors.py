@@ -6,10 +6,14 @@
     ├── UnknownKindError          no class is filed under this kind
     ├── FutureVersionError        the event was written by a newer Athanor
     ├── MalformedEventError       bytes that are no event
-    └── CatalogueError            two classes claim one kind@version, or a step between versions is missing
+    ├── CatalogueError            two classes claim one kind@version, or a step between versions is missing
+    └── InstrumentError           an instrument cannot do what it was asked
+        └── InstrumentBusyError   it is doing something else
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class ContractError(Exception):
@@ -54,3 +58,30 @@ class MalformedEventError(ContractError):
 
 class CatalogueError(ContractError):
     """The catalogue contradicts itself; a mistake of the program, found when it starts."""
+
+
+class InstrumentError(ContractError):
+    """An instrument cannot do what it was asked.
+
+    Attributes:
+        instrument: its name.
+    """
+
+    def __init__(self, instrument: str, message: str) -> None:
+        self.instrument = instrument
+        super().__init__(message)
+
+
+class InstrumentBusyError(InstrumentError):
+    """The instrument is doing something else.
+
+    Attributes:
+        until: when it expects to be free, on the lab's clock.
+    """
+
+    def __init__(self, instrument: str, doing: str, until: datetime) -> None:
+        self.until = until
+        super().__init__(
+            instrument,
+            f"Expected {instrument} to be free, got one that is doing {doing} until {until:%F %T}.",
+        )

@@ -54,3 +54,27 @@ def root_id(campaign: str, name: str) -> UUID:
 def follow_up_id(cause: UUID, agent: str, n: int) -> UUID:
     """Identifier of the ``n``-th event (from 0) that `agent` yields because of `cause`."""
     return uuid5(cause, f"{agent}/{n}")
+
+
+def vial_of(candidate: str, n: int = 1) -> str:
+    """Name of the `n`-th vial (from 1) that is made of a candidate."""
+    return f"{candidate}-v{n}"
+
+
+def candidate_of(vial: str) -> str:
+    """The candidate that a vial was made of; a name that is no vial's comes back as it is."""
+    head, mark, tail = vial.rpartition("-v")
+    return head if mark and tail.isdigit() else vial
+
+
+def chain_id(campaign: str, candidate: str) -> UUID:
+    """Correlation of everything that happens because of one candidate, from proposal to label."""
+    return root_id(campaign, f"chain/{candidate}")
+
+
+def trace_parent(correlation: UUID, event: UUID) -> str:
+    """The W3C ``traceparent`` of an event: the chain is the trace, the event its span.
+
+    Derived and not rolled, so that the log of a virtual campaign is the same in every byte.
+    """
+    return f"00-{correlation.hex}-{event.hex[:16]}-01"

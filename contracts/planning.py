@@ -95,3 +95,22 @@ class ProposalExhausted(Event, kind="planning.proposal_exhausted"):
     """Why."""
     refused_in_a_row: Count
     """Batches of which not one candidate was cleared."""
+
+
+class BatchClosed(Event, kind="planning.batch_closed"):
+    """The fate of every candidate of a batch is known: a vial or a logged refusal, none forgotten."""
+
+    batch_id: BatchId
+    """The batch."""
+    proposed: Annotated[int, Field(ge=1)]
+    """Candidates in it."""
+    refused: Count
+    """Refused by the trust auditor."""
+    declined: Count
+    """Declined in review."""
+    lost: Count
+    """Vials lost."""
+    observed: Count
+    """Measured and learnt from."""
+    withheld: Count
+    """Measured and not learnt from."""

@@ -38,9 +38,7 @@ class Reservation(Words):
     @model_validator(mode="after")
     def _runs_forward(self) -> Self:
         if self.end <= self.start:
-            raise ValueError(
-                f"expected a reservation that ends after it starts, got {self.start} to {self.end}"
-            )
+            raise ValueError(f"expected a reservation that ends after it starts, got {self.start} to {self.end}")
         return self
 
 

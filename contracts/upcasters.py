@@ -29,9 +29,7 @@ def _agent_faulted_2(old: Fields) -> dict[str, Any]:
     return {**old, "where": "not recorded by version 1"}
 
 
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType(
-    {("presence.agent_faulted", 2): _agent_faulted_2}
-)
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType({("presence.agent_faulted", 2): _agent_faulted_2})
 """(kind, version it leads to) → the step from the version before."""
 
 

@@ -1,0 +1,216 @@
+"""What an agent is: a name, a memory folded from events, and reactions that yield events.
+
+Memory is changed by pure folds only; live and in replay the same folds run. Reactions act: they may take
+long, ask instruments and compute, and what they yield is stored before they go on. An agent never
+publishes, acknowledges, reads a clock or rolls dice; the runtime does, and gives it `now` and `rng`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, overload
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from agents.errors import DeclarationError, NotAttachedError
+from contracts.event import Event
+from contracts.materials import ArtifactRef
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound="Memory")
+E1 = TypeVar("E1", bound=Event)
+E2 = TypeVar("E2", bound=Event)
+E3 = TypeVar("E3", bound=Event)
+E4 = TypeVar("E4", bound=Event)
+E5 = TypeVar("E5", bound=Event)
+
+FoldMethod = Callable[[Any, E1], None]
+ReactionMethod = Callable[[Any, E1], AsyncIterator[Event]]
+
+
+class Memory(BaseModel):
+    """What an agent remembers. Plain JSON values, so that it can be hashed, stored and compared."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=False, ser_json_inf_nan="constants")
+
+    def digest(self) -> str:
+        """SHA-256 over canonical JSON (sorted keys); the same in every process."""
+        return hashlib.sha256(orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+class Workbench(Protocol):
+    """What the runtime lends to an agent."""
+
+    async def compute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Runs heavy science in a worker process and returns its result."""
+        ...
+
+    async def fetch(self, ref: ArtifactRef) -> bytes:
+        """The content of an artefact, checked against its digest."""
+        ...
+
+    async def keep(self, content: bytes, media_type: str, name: str) -> ArtifactRef:
+        """Stores an artefact and returns the reference to put into an event."""
+        ...
+
+    async def wait_until(self, when: datetime) -> None:
+        """Returns when the lab's clock shows `when`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a fold or reaction may know beyond its event."""
+
+    now: datetime
+    """When the event happened on the lab's clock."""
+    rng: Callable[[], Generator]
+    """Dice seeded by campaign, agent and event: thrown again they fall the same."""
+
+
+MOMENT: ContextVar[Moment] = ContextVar("moment")
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """One reaction of an agent."""
+
+    method: Callable[[Any, Any], AsyncIterator[Event]]
+    long: bool
+    """Whether the agent goes on listening while it runs, because it waits for an instrument."""
+
+
+class _Declared:
+    """Marks a method; `Agent.__init_subclass__` files it and puts the method back."""
+
+    def __init__(self, kinds: tuple[type[Event], ...], method: Callable[..., Any], **marks: bool) -> None:
+        self.kinds, self.method, self.marks = kinds, method, marks
+
+
+@overload
+def folds(k1: type[E1], /) -> Callable[[FoldMethod[E1]], FoldMethod[E1]]: ...
+@overload
+def folds(k1: type[E1], k2: type[E2], /) -> Callable[[FoldMethod[E1 | E2]], FoldMethod[E1 | E2]]: ...
+@overload
+def folds(
+    k1: type[E1], k2: type[E2], k3: type[E3], /
+) -> Callable[[FoldMethod[E1 | E2 | E3]], FoldMethod[E1 | E2 | E3]]: ...
+@overload
+def folds(
+    k1: type[E1], k2: type[E2], k3: type[E3], k4: type[E4], /
+) -> Callable[[FoldMethod[E1 | E2 | E3 | E4]], FoldMethod[E1 | E2 | E3 | E4]]: ...
+def folds(*kinds: type[Event]) -> Any:
+    """Declares a pure method that puts events of these kinds into memory."""
+    return lambda method: _Declared(kinds, method)
+
+
+@overload
+def on(k1: type[E1], /, *, long: bool = ...) -> Callable[[ReactionMethod[E1]], ReactionMethod[E1]]: ...
+@overload
+def on(
+    k1: type[E1], k2: type[E2], /, *, long: bool = ...
+) -> Callable[[ReactionMethod[E1 | E2]], ReactionMethod[E1 | E2]]: ...
+@overload
+def on(
+    k1: type[E1], k2: type[E2], k3: type[E3], /, *, long: bool = ...
+) -> Callable[[ReactionMethod[E1 | E2 | E3]], ReactionMethod[E1 | E2 | E3]]: ...
+@overload
+def on(
+    k1: type[E1], k2: type[E2], k3: type[E3], k4: type[E4], /, *, long: bool = ...
+) -> Callable[[ReactionMethod[E1 | E2 | E3 | E4]], ReactionMethod[E1 | E2 | E3 | E4]]: ...
+@overload
+def on(
+    k1: type[E1], k2: type[E2], k3: type[E3], k4: type[E4], k5: type[E5], /, *, long: bool = ...
+) -> Callable[[ReactionMethod[E1 | E2 | E3 | E4 | E5]], ReactionMethod[E1 | E2 | E3 | E4 | E5]]: ...
+def on(*kinds: type[Event], long: bool = False) -> Any:
+    """Declares a reaction to events of these kinds: an async generator that yields events.
+
+    Args:
+        kinds: the events it reacts to.
+        long: it waits for an instrument; the agent goes on listening meanwhile.
+    """
+    return lambda method: _Declared(kinds, method, long=long)
+
+
+class Agent(Generic[M]):
+    """One autonomous agent. Subclasses declare `name`, folds and reactions."""
+
+    name: ClassVar[str]
+    fold_table: ClassVar[dict[type[Event], tuple[Callable[[Any, Any], None], ...]]] = {}
+    reaction_table: ClassVar[dict[type[Event], tuple[Reaction, ...]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Files what the class body declared, after what its parents declared."""
+        super().__init_subclass__(**kwargs)
+        cls.fold_table, cls.reaction_table = dict(cls.fold_table), dict(cls.reaction_table)
+        for name, declared in list(vars(cls).items()):
+            if not isinstance(declared, _Declared):
+                continue
+            if not declared.kinds or len(set(declared.kinds)) != len(declared.kinds):
+                raise DeclarationError(f"Expected each event kind once on {cls.__name__}.{name}.")
+            setattr(cls, name, declared.method)
+            for kind in declared.kinds:
+                if "long" in declared.marks:
+                    reaction = Reaction(declared.method, declared.marks["long"])
+                    cls.reaction_table[kind] = (*cls.reaction_table.get(kind, ()), reaction)
+                else:
+                    cls.fold_table[kind] = (*cls.fold_table.get(kind, ()), declared.method)
+
+    def __init__(self, memory: M) -> None:
+        self.memory = memory
+        self._workbench: Workbench | None = None
+
+    @classmethod
+    def kinds(cls) -> tuple[type[Event], ...]:
+        """Every kind that the agent folds or reacts to."""
+        return tuple({**cls.fold_table, **cls.reaction_table})
+
+    def fold(self, event: Event) -> None:
+        """Puts one event into memory."""
+        for method in self.fold_table.get(type(event), ()):
+            method(self, event)
+
+    def attach(self, workbench: Workbench) -> None:
+        """Lends the agent what reactions need."""
+        self._workbench = workbench
+
+    @property
+    def bench(self) -> Workbench:
+        """What the runtime lends.
+
+        Raises:
+            NotAttachedError: no runtime has lent anything.
+        """
+        if self._workbench is None:
+            raise NotAttachedError(f"Expected {self.name} to be attached to a runtime, got a bare agent.")
+        return self._workbench
+
+    async def compute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Runs heavy science in a worker process."""
+        return await self.bench.compute(fn, *args, **kwargs)
+
+    @property
+    def now(self) -> datetime:
+        """When the event that is being folded or reacted to happened."""
+        return MOMENT.get().now
+
+    @property
+    def rng(self) -> Generator:
+        """Fresh dice, seeded by the event that is being reacted to."""
+        return MOMENT.get().rng()
+
+    def heard(self) -> AsyncIterator[tuple[str, Event]] | None:
+        """What the agent hears from outside, as (key, event); none for most agents.
+
+        The key names the occurrence, such as a file's digest: heard twice it is recorded once.
+        """
+        return None

@@ -1,0 +1,69 @@
+"""Worker processes for heavy science, one numerical thread each.
+
+Fits take seconds and would stop every agent if they ran in the event loop. Workers are spawned, not
+forked, so that no lock or thread of the parent is copied into them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def _begin() -> None:
+    """Runs first in each worker: leave Ctrl-C to the parent, and do not outlive it by a busy loop."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Workers:
+    """A pool of worker processes; with none, work runs where it is asked for (tests)."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            for name in THREAD_LIMITS:  # inherited by the children, read when their libraries load
+                os.environ.setdefault(name, "1")
+            self._pool = ProcessPoolExecutor(
+                self.count, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
+            )
+        return self._pool
+
+    async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of ``fn(*args, **kwargs)``, computed in a worker.
+
+        A worker that dies (killed for memory, say) takes the pool with it: it is made anew and the
+        work, being pure, is done once more.
+
+        Raises:
+            BrokenProcessPool: a worker died twice over the same work.
+        """
+        if self.count == 0:
+            return fn(*args, **kwargs)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._start(), partial(fn, *args, **kwargs))
+        except BrokenProcessPool:
+            self.close()
+            return await loop.run_in_executor(self._start(), partial(fn, *args, **kwargs))
+
+    def close(self) -> None:
+        """Ends the workers; what they are doing is abandoned."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None

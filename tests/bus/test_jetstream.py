@@ -1,0 +1,102 @@
+"""The real bus keeps the promises on a real nats-server, over crashes and against tampering."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bus.blobs import BlobStore
+from bus.errors import BusConnectionError, StreamConfigurationError, StreamFullError
+from bus.jetstream import JetStreamBus
+from bus.server import EmbeddedServer
+from contracts.synthesis import SampleLost
+from tests.contracts.examples import envelope
+from tests.promises.bus_promises import BusPromises, lost, take
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
+    started = await EmbeddedServer.start(tmp_path / "store")
+    yield started
+    await started.stop()
+
+
+@pytest.fixture
+def troubles() -> list[Exception]:
+    return []
+
+
+@pytest.fixture
+async def bus(server: EmbeddedServer, tmp_path: Path, troubles: list[Exception]) -> AsyncIterator[JetStreamBus]:
+    connected = await JetStreamBus.connect(server.url, BlobStore(tmp_path / "blobs"), on_trouble=troubles.append)
+    yield connected
+    await connected.close()
+
+
+class TestJetStreamBus(BusPromises):
+    """Promises, kept by JetStream."""
+
+    async def put_garbage(self, bus: JetStreamBus, subject: str, payload: bytes) -> None:
+        """A stranger publishes with a plain client."""
+        await bus.wire.client.request(subject, payload)
+
+
+async def test_a_killed_server_loses_nothing_that_was_acknowledged(server: EmbeddedServer, tmp_path: Path) -> None:
+    """Publisher and consumer go on by themselves when a killed server is started again."""
+    port = int(server.url.rpartition(":")[2])
+    bus = await JetStreamBus.connect(server.url, BlobStore(tmp_path / "blobs"))
+    consuming = asyncio.create_task(take(bus, "d", [SampleLost], 40))
+
+    async def publish() -> None:
+        for n in range(40):
+            await bus.publish(envelope(lost(n), n=n))
+
+    publishing = asyncio.create_task(publish())
+    await asyncio.sleep(0.05)
+    server.kill()
+    await asyncio.sleep(0.3)
+    second = await EmbeddedServer.start(tmp_path / "store", port=port)
+    await asyncio.wait_for(publishing, 30)
+    got = await asyncio.wait_for(consuming, 30)
+    seen = {d.recorded.sequence for d in got}
+    assert [r.envelope.data async for r in bus.read()] == [lost(n) for n in range(40)]
+    floor = await bus.acknowledged("d")
+    assert set(range(1, floor + 1)) <= seen, "the server may forget acknowledgements, never invent them"
+    if floor < 40:
+        seen |= {d.recorded.sequence for d in await take(bus, "d", [SampleLost], 40 - floor)}
+    assert seen == set(range(1, 41))
+    await bus.close()
+    await second.stop()
+
+
+@pytest.mark.parametrize("change", [{"max_msgs": 10}, {"max_age": 1_000_000_000}, {"discard": "old"}])
+async def test_a_changed_stream_is_noticed(bus: JetStreamBus, change: dict[str, object]) -> None:
+    """A lowered limit is named before anything goes on."""
+    for n in range(3):
+        await bus.publish(envelope(lost(n), n=n))
+    told = await bus.wire.api("STREAM.INFO.LEDGER")
+    await bus.wire.client.request("$JS.API.STREAM.UPDATE.LEDGER", json.dumps(told["config"] | change).encode())
+    with pytest.raises(StreamConfigurationError, match=next(iter(change))):
+        await bus.check()
+
+
+async def test_a_full_log_refuses_and_drops_nothing(server: EmbeddedServer, tmp_path: Path) -> None:
+    """At the size limit publishing fails loudly and the old events stay."""
+    bus = await JetStreamBus.connect(server.url, BlobStore(tmp_path / "b"), max_bytes=20_000)
+    stored = 0
+    with pytest.raises(StreamFullError, match="Nothing was dropped"):
+        for n in range(200):
+            await bus.publish(envelope(lost(n), n=n))
+            stored += 1
+    assert [r.sequence async for r in bus.read()] == list(range(1, stored + 1))
+    await bus.close()
+
+
+async def test_nobody_answers(tmp_path: Path) -> None:
+    """A wrong address is a clear error and not an endless wait."""
+    with pytest.raises(BusConnectionError, match="Expected a NATS server at nats://127.0.0.1:1"):
+        await JetStreamBus.connect("nats://127.0.0.1:1", BlobStore(tmp_path), within=0.5)

@@ -1,0 +1,69 @@
+"""The embedded server comes up, keeps others out, and dies with its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bus.errors import ServerStartError
+from bus.server import EmbeddedServer
+
+PARENT = """
+import asyncio, sys, time
+from pathlib import Path
+from bus.server import EmbeddedServer
+server = asyncio.run(EmbeddedServer.start(Path(sys.argv[1])))
+print(server.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (zombies do not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_server_dies_with_its_killed_parent(tmp_path: Path) -> None:
+    """SIGKILL of the parent leaves no server behind."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert alive(pid)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    for _ in range(200):
+        if not alive(pid):
+            break
+        time.sleep(0.05)
+    assert not alive(pid)
+
+
+async def test_a_store_has_one_owner(tmp_path: Path) -> None:
+    """A second server on the same folder is refused and told by whom it is used."""
+    first = await EmbeddedServer.start(tmp_path)
+    with pytest.raises(ServerStartError, match=f"in use by process {os.getpid()}"):
+        await EmbeddedServer.start(tmp_path)
+    await first.stop()
+    second = await EmbeddedServer.start(tmp_path)
+    assert second.about()["jetstream"]["config"]["sync_always"] is True
+    await second.stop()
+
+
+async def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    """The message names the port and the way out."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerStartError, match=rf"port {port} .*--nats URL"):
+            await EmbeddedServer.start(tmp_path, port=port)
