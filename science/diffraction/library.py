@@ -1,0 +1,81 @@
+"""The phases that a pattern is compared with: CIF folders, our own format, or the shipped facts.
+
+Lines are calculated when a phase is first needed and kept for the process; files that cannot be read are
+listed in `skipped`, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from science.chemistry.crystal import Crystal, read_cif
+from science.chemistry.errors import ChemistryError
+from science.chemistry.phase_facts import load_phase_facts
+from science.diffraction.errors import LibraryError
+from science.diffraction.sticks import Sticks, calculate
+
+
+@dataclass
+class PhaseLibrary:
+    """Crystals, a digest over all of them, and the files that could not be read."""
+
+    crystals: tuple[Crystal, ...]
+    sha256: str
+    skipped: tuple[str, ...] = ()
+    _sticks: dict[tuple[int, float, float], Sticks] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def shipped(cls) -> PhaseLibrary:
+        """The library that comes with Athanor."""
+        return cls.of(fact.crystal for fact in load_phase_facts())
+
+    @classmethod
+    def of(cls, crystals: Iterable[Crystal], skipped: tuple[str, ...] = ()) -> PhaseLibrary:
+        """A library of these crystals."""
+        kept = tuple(crystals)
+        digest = hashlib.sha256()
+        for crystal in kept:
+            digest.update(repr((crystal.name, crystal.space_group, crystal.lattice, crystal.sites)).encode())
+        return cls(kept, digest.hexdigest(), skipped)
+
+    @classmethod
+    def load(cls, path: Path) -> PhaseLibrary:
+        """A folder of CIF and TOML files, or one such file.
+
+        Raises:
+            LibraryError: there is nothing usable at `path`.
+        """
+        if not path.exists():
+            raise LibraryError(f"Expected a folder of CIF files or a phase library at {path}, got nothing there.")
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".cif", ".toml")) if path.is_dir() else [path]
+        crystals: list[Crystal] = []
+        skipped: list[str] = []
+        for file in files:
+            try:
+                if file.suffix.lower() == ".toml":
+                    crystals += [fact.crystal for fact in load_phase_facts(file)]
+                else:
+                    crystals.append(read_cif(file))
+            except ChemistryError as error:
+                skipped.append(f"{file.name}: {error}")
+        if not crystals:
+            raise LibraryError(
+                f"Expected CIF files or a phase library at {path}, got none that can be read "
+                f"({len(skipped)} of {len(files)} files were broken)."
+            )
+        return cls.of(crystals, tuple(skipped))
+
+    def within(self, elements: Collection[str]) -> tuple[Crystal, ...]:
+        """Phases made of these elements only."""
+        allowed = frozenset(elements)
+        return tuple(c for c in self.crystals if c.elements <= allowed)
+
+    def sticks(self, crystal: Crystal, wavelength: float, d_min: float) -> Sticks:
+        """The lines of one of its phases, calculated once."""
+        key = (id(crystal), round(wavelength, 5), round(d_min, 3))
+        if key not in self._sticks:
+            self._sticks[key] = calculate(crystal, wavelength, d_min=d_min)
+        return self._sticks[key]

@@ -1,0 +1,66 @@
+"""A measured powder pattern, checked once, so that nothing further on has to doubt it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from science.diffraction.errors import PatternError
+
+Array = NDArray[np.float64]
+
+CU_K_ALPHA1 = 1.540593
+"""Wavelength of Cu Kα1 in Å (Hölzer et al. 1997, doi:10.1103/PhysRevA.56.4554, rounded as in instruments)."""
+K_ALPHA2_OVER_1 = {1.5406: 1.54443 / 1.540593, 1.7890: 1.79285 / 1.788965, 0.7093: 0.713590 / 0.709300}
+"""Kα1 in Å (Cu, Co, Mo) → λ(Kα2) / λ(Kα1)."""
+MIN_POINTS = 50
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Counts over angles.
+
+    Attributes:
+        two_theta: ``(n,)`` degrees, increasing.
+        intensity: ``(n,)`` counts or any proportional unit, non-negative.
+        wavelength: Kα1 in Å; none if the file does not say.
+        k_alpha2: (wavelength in Å, ratio to Kα1); none behind a monochromator that removes it or if unknown.
+        source: name of the file.
+        notes: what the reader had to decide.
+    """
+
+    two_theta: Array
+    intensity: Array
+    wavelength: float | None = None
+    k_alpha2: tuple[float, float] | None = None
+    source: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Checks shape, order and content."""
+        x, y = self.two_theta, self.intensity
+        where = f" in {self.source}" if self.source else ""
+        if x.ndim != 1 or x.shape != y.shape:
+            raise PatternError(f"Expected as many intensities as angles{where}, got {y.shape} and {x.shape}.")
+        if len(x) < MIN_POINTS:
+            raise PatternError(f"Expected a pattern of {MIN_POINTS} points or more{where}, got {len(x)}.")
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise PatternError(f"Expected finite numbers{where}, got others.")
+        if (np.diff(x) <= 0).any():
+            raise PatternError(f"Expected angles that increase{where}, got ones that do not.")
+        if x[0] < -10 or x[-1] > 180 or x[-1] - x[0] < 1:
+            raise PatternError(
+                f"Expected 2-theta in degrees over a degree or more{where}, got {x[0]:g} to {x[-1]:g}. "
+                "Convert q or d values first."
+            )
+        if y.max() <= 0 or np.ptp(y) == 0:
+            raise PatternError(f"Expected counts{where}, got a constant {y[0]:g}.")
+        if self.wavelength is not None and not 0.1 < self.wavelength < 5:
+            raise PatternError(f"Expected a wavelength between 0.1 and 5 angstrom{where}, got {self.wavelength:g}.")
+
+    @property
+    def step(self) -> float:
+        """Median distance between angles in degrees."""
+        return float(np.median(np.diff(self.two_theta)))

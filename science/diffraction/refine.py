@@ -1,0 +1,270 @@
+"""Fits a set of phases to a pattern: scales and background by linear algebra, the rest by Gauss–Newton.
+
+Variable projection (Golub & Pereyra 1973, doi:10.1137/0710036) with analytic derivatives: zero,
+displacement, peak mixing and instrument width are shared; each phase has its free cell parameters, a
+crystallite-size and a strain width. The error model is inflated by a share of the net intensity, because
+real profiles differ from pseudo-Voigts by more than counting noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from science.chemistry.crystal import Crystal, Lattice
+from science.diffraction.profile import pseudo_voigt
+from science.diffraction.sticks import Sticks, lattice_of, lorentz_polarisation, metric_design, metric_parameters
+
+Array = NDArray[np.float64]
+
+MODEL_ERROR = 0.06
+"""Share of the net intensity by which calculated profiles are wrong."""
+N_BACKGROUND = 10
+_SHARED = 4  # zero, displacement, mixing, instrument width
+_LOWEST_WIDTH = 0.02
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A phase that is tried, with its lines and how far its cell may stray (relative length)."""
+
+    crystal: Crystal
+    sticks: Sticks
+    max_strain: float = 0.015
+    origin: str = "library"
+
+
+@dataclass
+class PhaseState:
+    """Refined parameters of one phase: cell (reciprocal metric), size and strain widths in degrees."""
+
+    metric: Array
+    size: float = 0.05
+    strain: float = 0.05
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A pattern made ready: grid, counts, background estimate, weights, radiation."""
+
+    x: Array
+    y: Array
+    background: Array
+    sigma: Array
+    lines: tuple[tuple[float, float], ...]  # (wavelength in Å, share of the intensity)
+    monochromator: float = 1.0
+
+    @property
+    def net(self) -> Array:
+        """Counts above the background estimate."""
+        return self.y - self.background
+
+
+@dataclass
+class Fit:
+    """A fit of some phases."""
+
+    trials: tuple[Trial, ...]
+    states: list[PhaseState]
+    zero: float = 0.0
+    displacement: float = 0.0  # degrees of 2θ at θ = 0: −2 s / R
+    mixing: float = 0.5
+    width: float = 0.06
+    scales: Array = field(default_factory=lambda: np.zeros(0))
+    parts: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    background: Array = field(default_factory=lambda: np.zeros(0))
+    chi2: float = np.inf
+
+    @property
+    def calculated(self) -> Array:
+        """Background and all phases, ``(n,)`` counts."""
+        return self.background + self.parts.sum(0) if len(self.parts) else self.background
+
+    def lattice(self, n: int) -> Lattice:
+        """The refined cell of the n-th phase."""
+        return lattice_of(self.states[n].metric, self.trials[n].crystal)
+
+    def weight_fractions(self) -> Array:
+        """Shares of the crystalline mass: scale × Z M V, normalised (Hill & Howard 1987)."""
+        weights = np.array(
+            [
+                s * t.crystal.mass_per_cell * self.lattice(n).volume
+                for n, (s, t) in enumerate(zip(self.scales, self.trials, strict=True))
+            ]
+        )
+        return weights / weights.sum() if weights.sum() > 0 else weights
+
+
+def background_basis(x: Array, estimate: Array) -> Array:
+    """Columns that make up the background: the estimate, and Chebyshev polynomials for what it misses."""
+    u = 2 * (x - x[0]) / (x[-1] - x[0]) - 1
+    return np.column_stack([estimate, np.polynomial.chebyshev.chebvander(u, N_BACKGROUND - 2)])
+
+
+def _columns(fit: Fit, observed: Observed, n: int) -> tuple[Array, Array, Array]:
+    """Profile of phase n at unit scale, derivatives by shared and own parameters, and by mixing."""
+    trial, state = fit.trials[n], fit.states[n]
+    design = metric_design(trial.sticks.hkl, trial.crystal)
+    q = design @ state.metric
+    pieces = []
+    for wavelength, share in observed.lines:
+        s = wavelength * np.sqrt(np.maximum(q, 1e-9)) / 2
+        seen = s < 0.999
+        theta = np.arcsin(s[seen])
+        tan, cos = np.tan(theta), np.cos(theta)
+        two_theta = np.degrees(2 * theta)
+        position = two_theta + fit.zero + fit.displacement * cos
+        width = np.maximum(fit.width + state.size / cos + state.strain * tan, _LOWEST_WIDTH)
+        by_theta = fit.displacement * -np.sin(theta) + 2 * 180 / np.pi  # of the position, per radian of θ
+        d_metric = (by_theta * tan / (2 * q[seen]))[:, None] * design[seen]
+        m = 3 + 2 + design.shape[1]
+        d_position, d_width = np.zeros((len(theta), m)), np.zeros((len(theta), m))
+        d_position[:, 0], d_position[:, 1] = 1.0, cos
+        d_width[:, 2], d_width[:, 3], d_width[:, 4] = 1.0, 1 / cos, tan
+        d_position[:, 5:] = d_metric
+        area = trial.sticks.strength[seen] * lorentz_polarisation(two_theta, observed.monochromator) * share
+        pieces.append((position, width, area, d_position, d_width))
+    position, width, area, d_position, d_width = (np.concatenate(c) for c in zip(*pieces, strict=True))
+    inside = (position > observed.x[0] - 2) & (position < observed.x[-1] + 2)
+    return pseudo_voigt(
+        observed.x,
+        position[inside],
+        width[inside],
+        fit.mixing,
+        area[inside],
+        np.ascontiguousarray(d_position[inside]),
+        np.ascontiguousarray(d_width[inside]),
+    )
+
+
+def _solve(profiles: Array, basis: Array, observed: Observed) -> tuple[Array, Array]:
+    """Non-negative scales and free background coefficients of the weighted least-squares problem."""
+    w = 1 / observed.sigma
+    columns = np.vstack([profiles, basis.T]) * w
+    norms = np.linalg.norm(columns, axis=1) + 1e-300
+    columns = columns / norms[:, None]
+    gram, right = columns @ columns.T, columns @ (observed.y * w)
+    active = list(range(len(columns)))
+    while True:
+        part = np.linalg.solve(gram[np.ix_(active, active)] + 1e-8 * np.eye(len(active)), right[active])
+        negative = [(c, a) for c, a in zip(part, active, strict=True) if a < len(profiles) and c < 0]
+        if not negative:
+            break
+        active.remove(min(negative)[1])
+    coefficients = np.zeros(len(columns))
+    coefficients[active] = part
+    coefficients /= norms
+    return coefficients[: len(profiles)], coefficients[len(profiles) :]
+
+
+def _evaluate(fit: Fit, observed: Observed, basis: Array) -> list[tuple[Array, Array, Array]]:
+    """Fills in scales, parts, background and chi2; returns the columns for the derivatives."""
+    columns = [_columns(fit, observed, n) for n in range(len(fit.trials))]
+    profiles = np.array([c[0] for c in columns]) if columns else np.zeros((0, len(observed.x)))
+    fit.scales, background = _solve(profiles, basis, observed)
+    fit.parts = fit.scales[:, None] * profiles
+    fit.background = basis @ background
+    fit.chi2 = float((((observed.y - fit.calculated) / observed.sigma) ** 2).sum())
+    return columns
+
+
+def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = True) -> Fit:
+    """The fit after some Levenberg–Marquardt steps; it never gets worse.
+
+    Args:
+        fit: where to start from; it is not changed.
+        observed: the pattern.
+        iterations: most steps.
+        widths: whether width and mixing parameters move too.
+    """
+    basis = background_basis(observed.x, observed.background)
+    best = _copy(fit)
+    columns = _evaluate(best, observed, basis)
+    damping = 1e-2
+    for _ in range(iterations):
+        jacobian, apply = _jacobian(best, columns, widths=widths)
+        if not len(jacobian):
+            return best
+        weighted = np.vstack([jacobian, np.array([c[0] for c in columns]), basis.T]) / observed.sigma
+        norms = np.linalg.norm(weighted, axis=1) + 1e-300
+        weighted /= norms[:, None]
+        residual = (observed.y - best.calculated) / observed.sigma
+        gram, right = weighted @ weighted.T, weighted @ residual
+        improved = False
+        for _ in range(4):
+            step = np.linalg.solve(gram + (damping + 1e-9) * np.eye(len(gram)), right) / norms
+            trial = apply(step[: len(jacobian)])
+            trial_columns = _evaluate(trial, observed, basis)
+            if trial.chi2 < best.chi2:
+                improved = True
+                break
+            damping *= 8
+        if not improved:
+            return best
+        gain = best.chi2 - trial.chi2
+        best, columns, damping = trial, trial_columns, max(damping / 5, 1e-6)
+        if gain < 2e-4 * best.chi2:
+            return best
+    return best
+
+
+def _copy(fit: Fit) -> Fit:
+    return replace(fit, states=[PhaseState(s.metric.copy(), s.size, s.strain) for s in fit.states])
+
+
+def _jacobian(fit: Fit, columns: list[tuple[Array, Array, Array]], *, widths: bool) -> tuple[Array, object]:
+    """Derivatives of the calculated pattern by the parameters that move, and how to take a step."""
+    n = len(columns[0][0]) if columns else 0
+    shared = np.zeros((_SHARED, n))
+    own: list[Array] = []
+    places: list[tuple[int, int]] = []
+    for index, (_, jacobian, by_mixing) in enumerate(columns):
+        scale = fit.scales[index]
+        shared[0] += scale * jacobian[0]
+        shared[1] += scale * jacobian[1]
+        shared[2] += scale * by_mixing
+        shared[3] += scale * jacobian[2]
+        if scale <= 0:
+            continue
+        for j in range(3, len(jacobian)):
+            if j >= 5 or widths:
+                own.append(scale * jacobian[j])
+                places.append((index, j))
+    moved = [0, 1, 2, 3] if widths else [0, 1]
+    rows = np.vstack([shared[moved], *own]) if own else np.zeros((0, n))
+
+    def apply(step: Array) -> Fit:
+        new = _copy(fit)
+        for value, which in zip(step, moved, strict=False):
+            _move_shared(new, which, float(value))
+        for value, (index, j) in zip(step[len(moved) :], places, strict=True):
+            _move_own(new, index, j, float(value))
+        return new
+
+    return rows, apply
+
+
+def _move_shared(fit: Fit, which: int, value: float) -> None:
+    if which == 0:
+        fit.zero = float(np.clip(fit.zero + value, -0.25, 0.25))
+    elif which == 1:
+        fit.displacement = float(np.clip(fit.displacement + value, -0.5, 0.5))
+    elif which == 2:
+        fit.mixing = float(np.clip(fit.mixing + value, 0.0, 1.0))
+    else:
+        fit.width = float(np.clip(fit.width + np.clip(value, -0.03, 0.03), 0.005, 0.4))
+
+
+def _move_own(fit: Fit, index: int, j: int, value: float) -> None:
+    state, trial = fit.states[index], fit.trials[index]
+    if j == 3:
+        state.size = float(np.clip(state.size + np.clip(value, -0.1, 0.1), 0.0, 1.5))
+    elif j == 4:
+        state.strain = float(np.clip(state.strain + np.clip(value, -0.2, 0.2), 0.0, 2.0))
+    else:
+        start = metric_parameters(trial.crystal)
+        scale = max(abs(start[j - 5]), 0.2 * start[0])
+        room = 2 * trial.max_strain * scale
+        state.metric[j - 5] = float(np.clip(state.metric[j - 5] + value, start[j - 5] - room, start[j - 5] + room))

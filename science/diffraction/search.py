@@ -1,0 +1,249 @@
+"""Which phases: a matched shortlist on what is unexplained, refined additions, and backward elimination.
+
+Recall is easy; precision is the problem. A phase is kept only when lines of its own, not shared with
+stronger phases, are seen where and as strong as they should be, and when leaving it out costs more than
+its freedom is worth under an error model that admits imperfect profiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.sticks import lorentz_polarisation, metric_parameters
+
+Array = NDArray[np.float64]
+
+MAX_PHASES = 5
+SHORTLIST = 5
+STRONGEST = 24
+"""Lines of a candidate that the shortlist looks at."""
+SHIFTS = np.linspace(-0.16, 0.16, 5)
+"""Zero errors in degrees that the shortlist tries."""
+MIN_GAIN = 0.03
+"""Relative drop of chi-squared that a further phase must bring."""
+MIN_SEEN = 0.55
+"""Share of its own lines' intensity that must be seen."""
+MIN_SIGNAL = 6.0
+"""Signal-to-noise ratio of its own lines."""
+
+
+@dataclass(frozen=True)
+class Presence:
+    """How well a phase of a fit is borne out by lines of its own.
+
+    Attributes:
+        seen: share of the predicted intensity of its own lines that is there, 0 to 1.
+        signal: signal-to-noise ratio of its own lines.
+        own: share of its intensity that lies in lines of its own.
+        gain: relative rise of chi-squared when it is left out.
+        spread: relative spread of observed over predicted intensity among its lines (texture).
+    """
+
+    seen: float
+    signal: float
+    own: float
+    gain: float
+    spread: float
+
+    @property
+    def borne_out(self) -> bool:
+        """Whether the phase may be claimed."""
+        if self.own < 0.12:
+            return self.gain > 0.12
+        return self.seen >= MIN_SEEN and self.signal >= MIN_SIGNAL and self.gain >= MIN_GAIN
+
+    @property
+    def confidence(self) -> float:
+        """From 0 to 1; a product of how complete, how clear and how needed the phase is."""
+        complete = np.clip((self.seen - 0.3) / 0.5, 0, 1)
+        clear = 1 - np.exp(-self.signal / 6)
+        needed = 1 - np.exp(-self.gain / 0.04)
+        shared = min(1.0, 0.5 + self.own)
+        return float(complete * clear * needed * shared)
+
+
+def _strong_lines(trial: Trial, observed: Observed) -> tuple[Array, Array]:
+    """Bragg angles θ in radians and relative intensities of the strongest lines in range."""
+    wavelength = observed.lines[0][0]
+    s = wavelength * np.sqrt(trial.sticks.q) / 2
+    theta = np.arcsin(np.minimum(s, 0.9999))
+    two_theta = np.degrees(2 * theta)
+    inside = (s < 0.999) & (two_theta > observed.x[0] + 0.3) & (two_theta < observed.x[-1] - 0.3)
+    theta, strength = theta[inside], trial.sticks.strength[inside]
+    if not len(theta):
+        return theta, strength
+    intensity = strength * lorentz_polarisation(np.degrees(2 * theta), observed.monochromator)
+    best = np.argsort(-intensity)[:STRONGEST]
+    return theta[best], intensity[best] / intensity[best].sum()
+
+
+def match(trial: Trial, observed: Observed, smooth: Array) -> tuple[float, float]:
+    """How much intensity a phase could explain, less what it predicts and is missing; and at which strain.
+
+    Args:
+        trial: the phase.
+        observed: the pattern.
+        smooth: ``(n,)`` unexplained net counts, smoothed over a peak width.
+
+    Returns:
+        the score in counts of peak height, and the isotropic strain of the cell.
+    """
+    theta, share = _strong_lines(trial, observed)
+    if len(theta) == 0:
+        return 0.0, 0.0
+    strains = np.arange(-trial.max_strain, trial.max_strain + 1e-9, 0.0015)
+    shifted = np.degrees(2 * theta)[:, None] - 2 * np.degrees(np.tan(theta))[:, None] * strains[None, :]
+    at = shifted[:, :, None] + SHIFTS[None, None, :]
+    seen = np.interp(at, observed.x, smooth, left=0, right=0)
+    ratio = seen / share[:, None, None]
+    weight = np.broadcast_to(share[:, None, None], ratio.shape)
+    best_score, best_strain = 0.0, 0.0
+    for quantile in (0.3, 0.6):
+        scale = _weighted_quantile(ratio, weight, quantile)
+        predicted = scale[None] * share[:, None, None]
+        there = np.minimum(seen, predicted).sum(0)
+        missing = np.maximum(predicted - seen, 0).sum(0)
+        score = there - missing - 2e-3 * there * np.abs(strains)[:, None] / 0.015
+        n = np.unravel_index(np.argmax(score), score.shape)
+        if score[n] > best_score:
+            best_score, best_strain = float(score[n]), float(strains[n[0]])
+    return best_score, best_strain
+
+
+def _weighted_quantile(values: Array, weights: Array, quantile: float) -> Array:
+    """Weighted quantile along the first axis."""
+    order = np.argsort(values, axis=0)
+    sorted_values = np.take_along_axis(values, order, 0)
+    cumulative = np.cumsum(np.take_along_axis(weights, order, 0), axis=0)
+    index = (cumulative < quantile * cumulative[-1]).sum(0)
+    return np.take_along_axis(sorted_values, np.minimum(index, len(values) - 1)[None], 0)[0]
+
+
+def smoothed(values: Array, observed: Observed, width: float = 0.12) -> Array:
+    """Positive part, averaged over a Gaussian of that full width in degrees."""
+    step = (observed.x[-1] - observed.x[0]) / (len(observed.x) - 1)
+    reach = max(int(2 * width / step), 1)
+    kernel = np.exp(-2.77 * (np.arange(-reach, reach + 1) * step / width) ** 2)
+    return np.convolve(np.maximum(values, 0), kernel / kernel.sum(), mode="same")
+
+
+def added(fit: Fit, trial: Trial, strain: float) -> Fit:
+    """The fit with one more phase, its cell strained isotropically."""
+    state = PhaseState(metric_parameters(trial.crystal) * (1 - 2 * strain))
+    return Fit(
+        (*fit.trials, trial),
+        [*fit.states, state],
+        fit.zero,
+        fit.displacement,
+        fit.mixing,
+        fit.width,
+    )
+
+
+def without(fit: Fit, index: int) -> Fit:
+    """The fit with one phase less."""
+    keep = [n for n in range(len(fit.trials)) if n != index]
+    return Fit(
+        tuple(fit.trials[n] for n in keep),
+        [fit.states[n] for n in keep],
+        fit.zero,
+        fit.displacement,
+        fit.mixing,
+        fit.width,
+    )
+
+
+def presence(fit: Fit, observed: Observed, index: int) -> Presence:
+    """How well phase `index` is borne out."""
+    part = fit.parts[index]
+    if part.max() <= 0:
+        return Presence(0, 0, 0, 0, 0)
+    others = fit.parts.sum(0) - part
+    left = observed.y - fit.background - others
+    strong = part > 0.12 * part.max()
+    own = strong & (others < 0.35 * part)
+    total = part[strong].sum()
+    share = float(part[own].sum() / total) if total > 0 else 0.0
+    where = own if own.any() else strong
+    noise = float(np.sqrt((observed.sigma[where] ** 2).sum() * 3))  # neighbours share their errors
+    seen = float(np.clip(left[where], 0, part[where]).sum() / part[where].sum())
+    signal = float(left[where].sum() / noise)
+    reduced = refine(without(fit, index), observed, iterations=3, widths=False)
+    gain = max(0.0, (reduced.chi2 - fit.chi2) / max(fit.chi2, 1e-9))
+    return Presence(seen, signal, share, gain, _spread(part, left, strong))
+
+
+def _spread(part: Array, left: Array, strong: Array) -> float:
+    """Relative spread of observed over predicted among separate groups of strong lines."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], strong.view(np.int8), [0]])))
+    ratios, weights = [], []
+    for low, high in zip(edges[::2], edges[1::2], strict=True):
+        weight = part[low:high].sum()
+        ratios.append(left[low:high].sum() / weight)
+        weights.append(weight)
+    if len(ratios) < 3:
+        return 0.0
+    mean = np.average(ratios, weights=weights)
+    return float(np.sqrt(np.average((np.array(ratios) - mean) ** 2, weights=weights)) / max(abs(mean), 1e-9))
+
+
+def search(trials: Sequence[Trial], observed: Observed) -> Fit:
+    """The set of phases that accounts for the pattern."""
+    fit = Fit((), [])
+    fit = refine(fit, observed, iterations=0)
+    barred: set[str] = set()
+    while len(fit.trials) < MAX_PHASES:
+        best = _best_addition(fit, trials, observed, barred)
+        if best is None:
+            break
+        gain = (fit.chi2 - best.chi2) / max(best.chi2, 1e-9)
+        if gain < MIN_GAIN:
+            break
+        name = best.trials[-1].crystal.name
+        if len(best.trials) > 1 and not presence(best, observed, len(best.trials) - 1).borne_out:
+            barred.add(name)
+            if len(barred) > 2 * MAX_PHASES:
+                break
+            continue
+        fit = _pruned(best, observed)
+        barred.add(name)
+        if name in {t.crystal.name for t in fit.trials}:
+            barred.discard(name)
+    return fit
+
+
+def _best_addition(fit: Fit, trials: Sequence[Trial], observed: Observed, barred: set[str]) -> Fit | None:
+    taken = {t.crystal.name for t in fit.trials} | barred
+    rest = smoothed(observed.y - fit.calculated, observed)
+    scored = []
+    for trial in trials:
+        if trial.crystal.name in taken:
+            continue
+        score, strain = match(trial, observed, rest)
+        if score > 0:
+            scored.append((score, strain, trial))
+    scored.sort(key=lambda s: -s[0])
+    tries = [
+        refine(added(fit, trial, strain), observed, iterations=4, widths=not fit.trials)
+        for _, strain, trial in scored[: SHORTLIST if fit.trials else SHORTLIST + 3]
+    ]
+    if not tries:
+        return None
+    tries.sort(key=lambda f: f.chi2 * (1 + 0.012 * sum(len(s.metric) for s in f.states)))
+    return refine(tries[0], observed, iterations=6)
+
+
+def _pruned(fit: Fit, observed: Observed) -> Fit:
+    """Without phases that a later addition has made needless."""
+    while len(fit.trials) > 1:
+        weak = [n for n in range(len(fit.trials)) if not presence(fit, observed, n).borne_out]
+        if not weak:
+            return fit
+        worst = min(weak, key=lambda n: fit.parts[n].sum())
+        fit = refine(without(fit, worst), observed, iterations=6)
+    return fit
