@@ -1,0 +1,231 @@
+"""A synthesis line over the hidden world: balance, mill, furnace and robot arm under one name."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from contracts.errors import InstrumentBusyError, InstrumentError
+from contracts.instruments import (
+    ActionState,
+    Clock,
+    Reading,
+    SampleTrouble,
+    StepKind,
+    StepReport,
+    StepRequest,
+    StepSample,
+)
+from simulators.dice import dice
+from simulators.faults import Faults
+from simulators.journal import Entry, Journal
+from simulators.world.reaction import Firing
+from simulators.world.thermochemistry import CHARGES
+from simulators.world.vial import Contents, contents, weighed
+
+MINUTES = {StepKind.WEIGH: 12.0, StepKind.LOAD: 6.0, StepKind.UNLOAD: 6.0}
+"""How long the short steps take."""
+VIBRATION_LIMIT = 1.5
+"""Acceleration in g above which the robot arm reports a drop."""
+OVERSHOOT_LIMIT = 20.0
+"""Kelvin above the set point at which the controller complains."""
+MOLAR_MASS = {
+    "Ca": 40.078, "Sr": 87.62, "Ba": 137.327, "La": 138.905, "Ti": 47.867, "Zr": 91.224, "Sn": 118.71, "Hf": 178.49,
+    "Al": 26.982, "Sc": 44.956, "In": 114.818, "O": 15.999,
+}  # fmt: skip
+
+
+class Bench:
+    """What the world knows of all vials: their history on every synthesis line."""
+
+    def __init__(self, seed: int, faults: Faults) -> None:
+        self.seed, self.faults = seed, faults
+        self.lines: list[SimulatedSynthesiser] = []
+
+    def history(self, sample: str) -> tuple[StepSample | None, list[Firing]]:
+        """What was weighed into a vial, and the firings that it went through."""
+        who: StepSample | None = None
+        firings: list[tuple[datetime, Firing]] = []
+        for line in self.lines:
+            for entry in line.journal:
+                request = StepRequest.model_validate(entry.request)
+                mine = next((s for s in request.samples if s.sample_id == sample), None)
+                if mine is None:
+                    continue
+                if request.step is StepKind.WEIGH:
+                    who = mine
+                elif request.step is StepKind.FIRE:
+                    firings.append((entry.started_at, line.true_firing(request)))
+        return who, [f for _, f in sorted(firings, key=lambda f: f[0])]
+
+    def firings_of(self, sample: str) -> int:
+        """How often a vial was heated."""
+        return len(self.history(sample)[1])
+
+    def contents(self, sample: str) -> Contents | None:
+        """What a vial really holds; none if it was never filled."""
+        who, firings = self.history(sample)
+        if who is None:
+            return None
+        mistake = self.faults.misweigh(who)
+        amounts = weighed(self.seed, sample, who.composition, who.recipe, mistake[:2] if mistake else None)
+        return contents(self.seed, sample, who.composition, who.recipe, amounts, firings)
+
+
+class SimulatedSynthesiser:
+    """One synthesis line. Keeps the promises of `contracts.instruments.Synthesiser`."""
+
+    def __init__(self, name: str, bench: Bench, clock: Clock, folder: Path) -> None:
+        self._name, self.bench, self.clock = name, bench, clock
+        self.journal = Journal(folder / name)
+        self.offset = float(dice(bench.seed, name, "thermocouple").normal(0, 6))
+        bench.lines.append(self)
+
+    @property
+    def name(self) -> str:
+        """Name of the line."""
+        return self._name
+
+    async def start(self, request: StepRequest) -> None:
+        """Begins an action, once for each key."""
+        if self.journal.knows(request.key):
+            return
+        if self.journal.is_unreadable(request.key):
+            raise InstrumentError(
+                self._name, f"Expected a readable journal entry for {request.key}, got a damaged one."
+            )
+        now = self.clock.now()
+        if (busy := self._busy(now)) is not None:
+            raise InstrumentBusyError(self._name, busy.key, busy.ends_at)
+        ends = now + self._duration(request)
+        self.journal.write(request.key, now, ends, request.model_dump(mode="json"))
+
+    async def ask(self, key: str) -> ActionState:
+        """What became of a key."""
+        if self.journal.is_unreadable(key):
+            return ActionState.UNKNOWN
+        entry = self.journal.entries.get(key)
+        if entry is None:
+            return ActionState.NEVER_SEEN
+        return ActionState.DONE if entry.ends_at <= self.clock.now() else ActionState.RUNNING
+
+    async def finish(self, key: str) -> StepReport:
+        """Waits for the end of an action and reports."""
+        entry = self.journal.entries.get(key)
+        if entry is None:
+            raise InstrumentError(self._name, f"Expected an action that was started, got the unknown key {key!r}.")
+        await self.clock.sleep_until(entry.ends_at)
+        return self._report(entry, StepRequest.model_validate(entry.request))
+
+    def _busy(self, now: datetime) -> Entry | None:
+        return next((e for e in self.journal if e.ends_at > now), None)
+
+    @staticmethod
+    def _duration(request: StepRequest) -> timedelta:
+        recipe = request.samples[0].recipe
+        if request.step is StepKind.FIRE:
+            return timedelta(seconds=recipe.profile.duration())
+        if request.step in (StepKind.MILL, StepKind.REGRIND):
+            return timedelta(seconds=recipe.milling.duration)
+        return timedelta(minutes=MINUTES[request.step])
+
+    def true_firing(self, request: StepRequest) -> Firing:
+        """Temperature and time that the vials really saw."""
+        profile = request.samples[0].recipe.profile
+        ids = tuple(s.sample_id for s in request.samples)
+        overshoot = self.bench.faults.overshoot(request.key, ids)
+        scatter = float(dice(self.bench.seed, request.key, "temperature").normal(0, 3))
+        celsius = profile.peak - 273.15 + self.offset + scatter + overshoot
+        dwell = sum(s.dwell for s in profile.segments if s.target > profile.peak - 50) / 3600
+        ramp = 60.0 / profile.segments[-1].rate / 60.0  # the last sixty kelvin below the peak count half
+        return Firing(celsius, dwell + ramp)
+
+    def _report(self, entry: Entry, request: StepRequest) -> StepReport:
+        readings, troubles = self._findings(request)
+        return StepReport(
+            key=entry.key,
+            succeeded=True,
+            started_at=entry.started_at,
+            ended_at=entry.ends_at,
+            readings=tuple(readings),
+            troubles=tuple(troubles),
+        )
+
+    def _findings(self, request: StepRequest) -> tuple[list[Reading], list[SampleTrouble]]:
+        if request.step is StepKind.WEIGH:
+            return self._weighing(request.samples[0])
+        if request.step is StepKind.LOAD:
+            return self._loading(request)
+        if request.step is StepKind.FIRE:
+            return self._firing(request)
+        if request.step is StepKind.UNLOAD:
+            return self._unloading(request.samples[0])
+        return [], []
+
+    def _weighing(self, sample: StepSample) -> tuple[list[Reading], list[SampleTrouble]]:
+        mistake = self.bench.faults.misweigh(sample)
+        rng = dice(self.bench.seed, sample.sample_id, "balance")
+        readings, troubles = [], []
+        for precursor in sample.recipe.precursors:
+            mass = precursor.mass * (1 + rng.normal(0, 5e-4))
+            if mistake and mistake[2] and precursor.element == mistake[0]:
+                mass *= mistake[1]
+                reason = f"balance shows {mass:.4f} g of {precursor.formula}, {precursor.mass:.4f} g planned"
+                troubles.append(SampleTrouble(sample_id=sample.sample_id, reason=reason, lost=False))
+            readings.append(Reading(name=f"mass of {precursor.formula}", value=round(mass, 5), unit="g"))
+        return readings, troubles
+
+    def _loading(self, request: StepRequest) -> tuple[list[Reading], list[SampleTrouble]]:
+        sample = request.samples[0].sample_id
+        rng = dice(self.bench.seed, request.key, "vibration")
+        dropped = request.firing == 1 and self.bench.faults.dropped_vial(sample)
+        peak = float(rng.uniform(2.5, 6.0) if dropped else rng.gamma(2.0, 0.1))
+        reading = Reading(name="peak vibration", value=round(peak, 3), unit="g")
+        if peak < VIBRATION_LIMIT:
+            return [reading], []
+        return [reading], [SampleTrouble(sample_id=sample, reason=f"vial dropped (vibration {peak:.1f} g)", lost=True)]
+
+    def _firing(self, request: StepRequest) -> tuple[list[Reading], list[SampleTrouble]]:
+        shown = self.true_firing(request).celsius - self.offset
+        wanted = request.samples[0].recipe.profile.peak - 273.15
+        readings = [Reading(name="peak temperature", value=round(shown, 1), unit="Cel")]
+        if shown - wanted < OVERSHOOT_LIMIT:
+            return readings, []
+        reason = f"furnace overshoot: {shown:.0f} °C shown, {wanted:.0f} °C set"
+        return readings, [SampleTrouble(sample_id=s.sample_id, reason=reason, lost=False) for s in request.samples]
+
+    def _unloading(self, sample: StepSample) -> tuple[list[Reading], list[SampleTrouble]]:
+        planned = _oxide_mass(sample)
+        mistake = self.bench.faults.misweigh(sample)
+        factor = 1.0
+        if mistake is not None:
+            share = sample.composition.amounts[mistake[0]] * MOLAR_MASS[mistake[0]] / _formula_mass(sample)
+            factor += share * (mistake[1] - 1)
+        scatter = float(dice(self.bench.seed, sample.sample_id, "product").normal(0, 0.002))
+        mass = planned * factor * (1 + scatter)
+        return [Reading(name="product mass", value=round(mass, 4), unit="g")], []
+
+
+def _formula_mass(sample: StepSample) -> float:
+    return sum(MOLAR_MASS[e] * n for e, n in sample.composition.amounts.items())
+
+
+def _oxide_mass(sample: StepSample) -> float:
+    """Mass of the oxides in what was weighed, g: cations with the oxygen that balances them."""
+    total = 0.0
+    for precursor in sample.recipe.precursors:
+        cation = MOLAR_MASS[precursor.element]
+        per_gram = 1 / _mass_per_cation(precursor.formula, precursor.element)
+        total += precursor.mass * per_gram * (cation + CHARGES[precursor.element] / 2 * MOLAR_MASS["O"])
+    return total
+
+
+def _mass_per_cation(formula: str, element: str) -> float:
+    """Mass of a powder that brings one mole of its cation, g."""
+    import re
+
+    weights = MOLAR_MASS | {"C": 12.011, "H": 1.008}
+    counts: dict[str, float] = {}
+    for symbol, number in re.findall(r"([A-Z][a-z]?)(\d*\.?\d*)", formula):
+        counts[symbol] = counts.get(symbol, 0.0) + float(number or 1)
+    return sum(weights[s] * n for s, n in counts.items()) / counts[element]
