@@ -24,6 +24,8 @@ MODEL_ERROR = 0.06
 N_BACKGROUND = 10
 _SHARED = 4  # zero, displacement, mixing, instrument width
 _LOWEST_WIDTH = 0.02
+ZERO_SD = 0.02
+"""Zero errors in degrees that an aligned instrument has; tells the zero from the displacement."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,8 @@ def _evaluate(fit: Fit, observed: Observed, basis: Array) -> list[tuple[Array, A
     fit.scales, background = _solve(profiles, basis, observed)
     fit.parts = fit.scales[:, None] * profiles
     fit.background = basis @ background
-    fit.chi2 = float((((observed.y - fit.calculated) / observed.sigma) ** 2).sum())
+    misfit = float((((observed.y - fit.calculated) / observed.sigma) ** 2).sum())
+    fit.chi2 = misfit + (fit.zero / ZERO_SD) ** 2
     return columns
 
 
@@ -192,6 +195,8 @@ def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = 
         weighted /= norms[:, None]
         residual = (observed.y - best.calculated) / observed.sigma
         gram, right = weighted @ weighted.T, weighted @ residual
+        gram[0, 0] += 1 / (ZERO_SD * norms[0]) ** 2
+        right[0] -= best.zero / ZERO_SD**2 / norms[0]
         improved = False
         for _ in range(4):
             step = np.linalg.solve(gram + (damping + 1e-9) * np.eye(len(gram)), right) / norms

@@ -1,0 +1,1 @@
+"""What nature and the lab forbid, checked before anything is ranked."""

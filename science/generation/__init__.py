@@ -1,0 +1,1 @@
+"""Candidates: designs that can be made, and only those."""

@@ -1,0 +1,1 @@
+"""How far a prediction is believed, and when not at all."""
