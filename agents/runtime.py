@@ -147,6 +147,13 @@ class Runtime:
             if (heard := seat.agent.heard()) is not None:
                 seat.tasks.append(self._guarded(self._hear(seat, heard)))
 
+    async def recall(self) -> None:
+        """Folds everything that is in the log and takes no part."""
+        async for recorded in self.lab.bus.read(self.lab.campaign):
+            for seat in self.seats:
+                if type(recorded.envelope.data) in seat.agent.kinds():
+                    self._fold(seat, recorded.envelope)
+
     async def stop(self, reason: str) -> None:
         """Begins nothing new, lets go of what waits, and says that the agents are gone."""
         self._stopping = True

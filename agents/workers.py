@@ -12,8 +12,9 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,13 +58,38 @@ class Workers:
             return fn(*args, **kwargs)
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._start(), partial(fn, *args, **kwargs))
+            answer = await loop.run_in_executor(self._start(), partial(_carry, fn, *args, **kwargs))
         except BrokenProcessPool:
             self.close()
-            return await loop.run_in_executor(self._start(), partial(fn, *args, **kwargs))
+            answer = await loop.run_in_executor(self._start(), partial(_carry, fn, *args, **kwargs))
+        if isinstance(answer, _Raised):
+            raise answer.error()
+        return answer
 
     def close(self) -> None:
         """Ends the workers; what they are doing is abandoned."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """An exception on its way home; errors with arguments of their own do not survive pickling otherwise."""
+
+    kind: type[Exception]
+    arguments: tuple[Any, ...]
+    state: dict[str, Any]
+
+    def error(self) -> Exception:
+        error = self.kind.__new__(self.kind)
+        error.args = self.arguments
+        error.__dict__.update(self.state)
+        return error
+
+
+def _carry(fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R | _Raised:
+    try:
+        return fn(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001  raised again by whoever asked
+        return _Raised(type(error), error.args, dict(error.__dict__))

@@ -92,7 +92,6 @@ class Strategy(StrEnum):
     """How candidates are ranked."""
 
     COMPOSITE = "composite"
-    DIRECT = "direct"
     RANDOM = "random"
 
 
@@ -100,7 +99,7 @@ class PlannerPolicy(Words):
     """How the planner explores."""
 
     strategy: Strategy
-    """Composite objective over component models, one model of the utility, or chance."""
+    """Composite objective over component models, or chance."""
     initial: Annotated[int, Field(ge=2, le=200)]
     """Candidates of the first, space-filling batch."""
     batch: Annotated[int, Field(ge=1, le=48)]

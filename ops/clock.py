@@ -68,7 +68,6 @@ class VirtualClock:
         self._active = 0
         self._count = itertools.count()
         self._expected: list[tuple[int, int]] = []
-        self._settled: set[tuple[int, int]] = set()
         self._arrived: dict[tuple[int, int], asyncio.Future[None]] = {}
         self._ready: deque[asyncio.Future[None]] = deque()
         self._appointments: list[tuple[datetime, int, asyncio.Future[None]]] = []
@@ -115,8 +114,7 @@ class VirtualClock:
         """Waits until everything earlier in the log has been worked on."""
         key = (sequence, order)
         if key not in self._expected:
-            self.expect(sequence, order)
-        self._settled.discard(key)
+            self.expect(sequence, order)  # delivered once more
         waiter = asyncio.get_running_loop().create_future()
         self._arrived[key] = waiter
         self._next()
@@ -126,8 +124,6 @@ class VirtualClock:
             yield
         finally:
             _HOLDS_TURN.reset(token)
-            del self._arrived[key]
-            self._settled.add(key)
             self._leave()
 
     @asynccontextmanager
@@ -180,13 +176,13 @@ class VirtualClock:
     def _next(self) -> None:
         """Gives the turn to whoever is next, if nobody holds it."""
         while self._active == 0:
-            while self._expected and self._expected[0] in self._settled:
-                self._settled.discard(heapq.heappop(self._expected))
             if self._expected:
-                waiter = self._arrived.get(self._expected[0])
-                if waiter is not None and not waiter.done():
-                    self._grant(waiter)
-                return  # it is working, or still on its way
+                waiter = self._arrived.pop(self._expected[0], None)
+                if waiter is None:
+                    return  # still on its way
+                heapq.heappop(self._expected)
+                self._grant(waiter)
+                continue
             if self._ready:
                 self._grant(self._ready.popleft())
                 continue

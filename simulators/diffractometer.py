@@ -151,6 +151,13 @@ class SimulatedDiffractometer:
             ended_at=entry.ends_at,
         )
 
+    def recall(self) -> None:
+        """Lets every recorded scan draw its faults again."""
+        for entry in self.journal:
+            request = ScanRequest.model_validate(entry.request)
+            self.bench.faults.displacement(request.key, request.sample_id)
+            self.bench.faults.empty_holder(request.key, request.sample_id)
+
     def scan(self, request: ScanRequest, at: datetime) -> tuple[Array, Array]:
         """Angles ``(n,)`` in degrees and counts ``(n,)`` of one scan."""
         seed, key = self.bench.seed, request.key

@@ -62,6 +62,12 @@ class Bench:
         """How often a vial was heated."""
         return len(self.history(sample)[1])
 
+    def recall(self) -> None:
+        """Lets every recorded action draw its faults again, so that their ledger is whole after a restart."""
+        for line in self.lines:
+            for entry in line.journal:
+                line.findings(StepRequest.model_validate(entry.request))
+
     def contents(self, sample: str) -> Contents | None:
         """What a vial really holds; none if it was never filled."""
         who, firings = self.history(sample)
@@ -141,7 +147,7 @@ class SimulatedSynthesiser:
         return Firing(celsius, dwell + ramp)
 
     def _report(self, entry: Entry, request: StepRequest) -> StepReport:
-        readings, troubles = self._findings(request)
+        readings, troubles = self.findings(request)
         return StepReport(
             key=entry.key,
             succeeded=True,
@@ -151,7 +157,8 @@ class SimulatedSynthesiser:
             troubles=tuple(troubles),
         )
 
-    def _findings(self, request: StepRequest) -> tuple[list[Reading], list[SampleTrouble]]:
+    def findings(self, request: StepRequest) -> tuple[list[Reading], list[SampleTrouble]]:
+        """What the logs of a step show."""
         if request.step is StepKind.WEIGH:
             return self._weighing(request.samples[0])
         if request.step is StepKind.LOAD:

@@ -1,0 +1,262 @@
+"""Proposes what to make next: filter first, rank second."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, Field
+
+from agents.agent import folds, on
+from agents.candidate_book import ENDS, VIALS, CandidateBook, Fate, KeepsBook
+from agents.designs import composition_of, design_of, recipe_of, space_of
+from contracts.campaigns import (
+    BestSample,
+    CampaignFinished,
+    CampaignPaused,
+    CampaignPlan,
+    CampaignResumed,
+    CampaignStarted,
+    Strategy,
+)
+from contracts.event import Event
+from contracts.identifiers import candidate_of
+from contracts.learning import ModelRejected, ModelReleased, ObservationRecorded, ObservationWithheld
+from contracts.materials import ArtifactRef, Composition
+from contracts.planning import (
+    BatchClosed,
+    CandidateProposed,
+    ComponentPrediction,
+    ConstraintCheck,
+    ModelRef,
+    Origin,
+    ProposalExhausted,
+)
+from contracts.recipe import Recipe
+from contracts.review import ReviewDecided
+from contracts.synthesis import SampleLost
+from contracts.trust import CandidateRefused
+
+GIVE_UP_AFTER = 6
+"""Batches in a row of which nothing could be made, before the planner says that it is at its end."""
+
+
+class Proposed(BaseModel):
+    """What was proposed, as far as the planner needs it again."""
+
+    composition: Composition
+    recipe: Recipe
+    utility: float | None = None
+
+
+class PlannerMemory(CandidateBook):
+    """The plan, what was proposed, how it did, and the model in use."""
+
+    plan: CampaignPlan | None = None
+    started_at: datetime | None = None
+    paused: bool = False
+    finished: bool = False
+    proposed: dict[str, Proposed] = Field(default_factory=dict)
+    batches: int = 0
+    closed: list[str] = Field(default_factory=list)
+    barren: int = 0
+    observed: int = 0
+    successes: int = 0
+    best: BestSample | None = None
+    model: ModelRef | None = None
+    artifact: ArtifactRef | None = None
+
+
+class Planner(KeepsBook[PlannerMemory]):
+    """Draws feasible candidates, ranks them by what they promise, and ends the campaign when its budget is used."""
+
+    name = "planner"
+
+    def __init__(self) -> None:
+        super().__init__(PlannerMemory())
+
+    # memory --------------------------------------------------------------------------------------
+
+    @folds(CampaignStarted)
+    def learn_plan(self, event: CampaignStarted) -> None:
+        """What is looked for, and with what budget."""
+        self.memory.plan = event.plan
+        self.memory.started_at = self.now
+
+    @folds(CampaignPaused, CampaignResumed)
+    def note_pause(self, event: CampaignPaused | CampaignResumed) -> None:
+        """Whether anything new may begin."""
+        self.memory.paused = isinstance(event, CampaignPaused)
+
+    @folds(CampaignFinished)
+    def note_end(self, _event: CampaignFinished) -> None:
+        """Nothing more will be proposed."""
+        self.memory.finished = True
+
+    @folds(CandidateProposed)
+    def keep(self, event: CandidateProposed) -> None:
+        """What was proposed is not proposed again."""
+        self.memory.proposed[event.candidate_id] = Proposed(composition=event.composition, recipe=event.recipe)
+        self.memory.batches = max(self.memory.batches, int(event.batch_id.removeprefix("b-")))
+
+    @folds(ObservationRecorded)
+    def note_result(self, event: ObservationRecorded) -> None:
+        """How a candidate did."""
+        self.memory.observed += 1
+        self.memory.successes += event.success
+        if (mine := self.memory.proposed.get(event.candidate_id)) is not None:
+            mine.utility = event.utility
+        best = self.memory.best
+        if event.lattice is not None and (best is None or event.utility > best.utility):
+            self.memory.best = BestSample(
+                sample_id=event.sample_id,
+                composition=event.composition,
+                lattice=event.lattice,
+                phase_fraction=event.phase_fraction,
+                utility=event.utility,
+            )
+
+    @folds(ModelReleased)
+    def use_model(self, event: ModelReleased) -> None:
+        """The model to rank with."""
+        self.memory.model, self.memory.artifact = event.model, event.artifact
+
+    @folds(BatchClosed)
+    def note_closed(self, event: BatchClosed) -> None:
+        """A batch is done."""
+        self.memory.closed.append(event.batch_id)
+        made = event.lost + event.observed + event.withheld
+        self.memory.barren = 0 if made else self.memory.barren + 1
+
+    # reactions -----------------------------------------------------------------------------------
+
+    @on(CampaignStarted)
+    async def begin(self, _event: CampaignStarted) -> AsyncIterator[Event]:
+        """Proposes the first batch."""
+        async for event in self._next():
+            yield event
+
+    @on(CandidateRefused, ReviewDecided, SampleLost, ObservationRecorded, ObservationWithheld)
+    async def close(
+        self, event: CandidateRefused | ReviewDecided | SampleLost | ObservationRecorded | ObservationWithheld
+    ) -> AsyncIterator[Event]:
+        """Closes a batch when the fate of its last candidate is known."""
+        candidate = event.candidate_id or candidate_of(getattr(event, "sample_id", ""))
+        batch_id = self.memory.batch_of(candidate)
+        if batch_id is None or batch_id in self.memory.closed:
+            return
+        fates = list(self.memory.batch(batch_id).values())
+        if all(fate in ENDS for fate in fates):
+            yield BatchClosed(
+                batch_id=batch_id,
+                proposed=len(fates),
+                refused=fates.count(Fate.REFUSED),
+                declined=fates.count(Fate.DECLINED),
+                lost=fates.count(Fate.LOST),
+                observed=fates.count(Fate.OBSERVED),
+                withheld=fates.count(Fate.WITHHELD),
+            )
+
+    @on(BatchClosed)
+    async def go_on_without_news(self, event: BatchClosed) -> AsyncIterator[Event]:
+        """Proposes at once when nothing new was learnt; otherwise the new model is awaited."""
+        if event.observed == 0:
+            async for told in self._next():
+                yield told
+
+    @on(ModelReleased, ModelRejected)
+    async def go_on(self, _event: ModelReleased | ModelRejected) -> AsyncIterator[Event]:
+        """Proposes with what was learnt."""
+        async for event in self._next():
+            yield event
+
+    @on(CampaignResumed)
+    async def resume(self, _event: CampaignResumed) -> AsyncIterator[Event]:
+        """Proposes what was held back by a pause, if no batch is open."""
+        if all(entry.fate in ENDS for entry in self.memory.book.values()):
+            async for event in self._next():
+                yield event
+
+    # the next batch ------------------------------------------------------------------------------
+
+    async def _next(self) -> AsyncIterator[Event]:
+        memory = self.memory
+        plan = memory.plan
+        if plan is None or memory.paused or memory.finished or plan.budget.max_samples == 0:
+            return
+        if (end := self._end(plan)) is not None:
+            if memory.barren >= GIVE_UP_AFTER:
+                yield ProposalExhausted(reason=end, refused_in_a_row=memory.barren)
+            yield CampaignFinished(
+                reason=end, samples=memory.count(VIALS), successes=memory.successes, best=memory.best
+            )
+            return
+        async for event in self._propose(plan):
+            yield event
+
+    def _end(self, plan: CampaignPlan) -> str | None:
+        """Why the campaign is over, if it is."""
+        memory = self.memory
+        if memory.count(VIALS) >= plan.budget.max_samples:
+            return f"the budget of {plan.budget.max_samples} samples is used up"
+        if memory.started_at and self.now - memory.started_at >= timedelta(weeks=plan.budget.max_weeks):
+            return f"the budget of {plan.budget.max_weeks:g} weeks is used up"
+        if memory.barren >= GIVE_UP_AFTER:
+            return f"nothing of the last {memory.barren} batches could be made"
+        return None
+
+    async def _propose(self, plan: CampaignPlan) -> AsyncIterator[Event]:
+        from science.acquisition.composite import Objective
+        from science.acquisition.tasks import Brief, draw, suggest
+        from science.constraints.checks import check
+
+        memory = self.memory
+        first = not memory.book
+        wanted = plan.planner.initial if first else plan.planner.batch
+        left = plan.budget.max_samples - memory.count(VIALS)
+        best_first = sorted(memory.proposed.values(), key=lambda p: -(p.utility or 0.0))[:3]
+        brief = Brief(
+            space=space_of(plan),
+            pool=plan.planner.pool,
+            count=min(wanted, left),
+            seed=int(self.rng.integers(2**31)),
+            barred=frozenset(design_of(p.composition, p.recipe) for p in memory.proposed.values()),
+            near=tuple(design_of(p.composition, p.recipe) for p in best_first if p.utility),
+            best=memory.best.utility if memory.best else 0.0,
+            objective=Objective(plan.goal.lattice, plan.goal.lattice_scale),
+        )
+        if plan.planner.strategy is Strategy.RANDOM:
+            suggestions, pool_size = await self.compute(draw, brief)
+        else:
+            model = await self.bench.fetch(memory.artifact) if memory.artifact else None
+            suggestions, pool_size = await self.compute(suggest, brief, model)
+        batch_id = f"b-{memory.batches + 1:04d}"
+        number = len(memory.book)
+        for rank, suggestion in enumerate(suggestions, 1):
+            design = suggestion.design
+            yield CandidateProposed(
+                candidate_id=f"c-{number + rank:04d}",
+                batch_id=batch_id,
+                batch_size=len(suggestions),
+                rank=rank,
+                composition=composition_of(design),
+                family=design.family,
+                recipe=recipe_of(design, plan),
+                origin=_origin(plan, ranked=suggestion.score is not None),
+                score=suggestion.score,
+                predictions=tuple(
+                    ComponentPrediction(component=n, mean=m, sd=s) for n, (m, s) in suggestion.predictions.items()
+                ),
+                model=memory.model if suggestion.score is not None else None,
+                constraints=tuple(
+                    ConstraintCheck(name=c.name, satisfied=c.satisfied, value=c.value, limit=c.limit, reason=c.reason)
+                    for c in check(design, brief.space.limits)
+                ),
+                pool_size=pool_size,
+            )
+
+
+def _origin(plan: CampaignPlan, *, ranked: bool) -> Origin:
+    if plan.planner.strategy is Strategy.RANDOM:
+        return Origin.RANDOM
+    return Origin.ACQUISITION if ranked else Origin.INITIAL

@@ -1,0 +1,214 @@
+"""Turns analysed patterns into labels, and labels into models. What is doubtful teaches nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+
+from pydantic import Field
+
+from agents.agent import folds, on
+from agents.candidate_book import CandidateBook, KeepsBook
+from agents.designs import design_of
+from contracts.campaigns import CampaignPlan, CampaignStarted
+from contracts.diffraction import Analysis, AnalysisFlagged, MeasurementFailed, PhaseFound, PhasesIdentified
+from contracts.event import Event
+from contracts.learning import (
+    Metric,
+    ModelRejected,
+    ModelReleased,
+    ObservationRecorded,
+    ObservationWithheld,
+)
+from contracts.planning import BatchClosed, ModelRef
+from contracts.synthesis import SampleSynthesised
+
+SURE = 0.5
+"""Confidence in the wanted phase below which a pattern teaches nothing."""
+MASS_TOLERANCE = 0.02
+"""Relative departure of the product mass from what conservation predicts that is still believed."""
+STRAIN_OF_EVEN_POWDER = 0.0007
+STRAIN_PER_HETEROGENEITY = 0.012
+"""Microstrain of a homogeneous powder, and its growth with the spread of compositions."""
+UNITS = {"mae lattice": "Angstrom", "mae phase_fraction": "1"}
+
+
+class RetrainerMemory(CandidateBook):
+    """The plan, what was made, and what was learnt."""
+
+    plan: CampaignPlan | None = None
+    made: dict[str, SampleSynthesised] = Field(default_factory=dict)
+    labels: list[ObservationRecorded] = Field(default_factory=list)
+    models: int = 0
+
+
+class Retrainer(KeepsBook[RetrainerMemory]):
+    """Records observations, snapshots them, refits the models, and releases what passes its checks."""
+
+    name = "retrainer"
+
+    def __init__(self) -> None:
+        super().__init__(RetrainerMemory())
+
+    @folds(CampaignStarted)
+    def learn_plan(self, event: CampaignStarted) -> None:
+        """What counts as good."""
+        self.memory.plan = event.plan
+
+    @folds(SampleSynthesised)
+    def note_made(self, event: SampleSynthesised) -> None:
+        """What a vial was meant to be, and whether its making can be trusted."""
+        self.memory.made[event.sample_id] = event
+
+    @folds(ObservationRecorded)
+    def keep_label(self, event: ObservationRecorded) -> None:
+        """A label to train on."""
+        self.memory.labels.append(event)
+
+    @folds(ModelReleased, ModelRejected)
+    def count_models(self, _event: ModelReleased | ModelRejected) -> None:
+        """The next model gets the next number."""
+        self.memory.models += 1
+
+    # labels --------------------------------------------------------------------------------------
+
+    @on(PhasesIdentified, AnalysisFlagged, MeasurementFailed)
+    async def label(self, event: PhasesIdentified | AnalysisFlagged | MeasurementFailed) -> AsyncIterator[Event]:
+        """A label, or the reason why there is none."""
+        plan = self.memory.plan
+        made = self.memory.made.get(event.sample_id)
+        if plan is None or made is None:
+            yield ObservationWithheld(
+                sample_id=event.sample_id, candidate_id=None, reason="nobody here made a sample of that name"
+            )
+            return
+        if (doubt := _doubt(event, made)) is not None:
+            yield ObservationWithheld(sample_id=event.sample_id, candidate_id=made.candidate_id, reason=doubt)
+            return
+        assert isinstance(event, PhasesIdentified)  # noqa: S101  every other kind is a doubt
+        yield _label(event, made, plan, self.memory.batch_of(made.candidate_id) or "none")
+
+    # models --------------------------------------------------------------------------------------
+
+    @on(BatchClosed)
+    async def refit(self, event: BatchClosed) -> AsyncIterator[Event]:
+        """Fits new models when a batch has brought new labels."""
+        plan = self.memory.plan
+        if plan is None or event.observed == 0:
+            return
+        from science.acquisition.tasks import train
+        from science.surrogate.archive import MEDIA_TYPE as MODEL
+        from science.surrogate.dataset import MEDIA_TYPE as DATASET
+        from science.surrogate.dataset import Dataset
+        from science.surrogate.errors import SurrogateError
+
+        dataset = Dataset(tuple(_row(label, self.memory.made[label.sample_id]) for label in self.memory.labels))
+        content = dataset.to_bytes()
+        number = self.memory.models + 1
+        name = f"m-{number:04d}"
+        snapshot = await self.bench.keep(content, DATASET, f"dataset-{number:04d}.json")
+        try:
+            trained = await self.compute(train, content, plan.trust.ood_percentile)
+        except SurrogateError as error:
+            yield ModelRejected(
+                model_id=name,
+                dataset_sha256=snapshot.sha256,
+                n_observations=len(dataset.rows),
+                reason=str(error),
+                metrics=(),
+            )
+            return
+        metrics = tuple(Metric(name=n, value=v, unit=UNITS.get(n, "1")) for n, v in trained.metrics.items())
+        if not all(math.isfinite(m.value) for m in metrics):
+            yield ModelRejected(
+                model_id=name,
+                dataset_sha256=snapshot.sha256,
+                n_observations=len(dataset.rows),
+                reason="its leave-one-out errors are not finite",
+                metrics=(),
+            )
+            return
+        model = await self.bench.keep(trained.model, MODEL, f"model-{number:04d}.npz")
+        trust = await self.bench.keep(trained.trust, MODEL, f"trust-{number:04d}.npz")
+        yield ModelReleased(
+            model=ModelRef(model_id=name, sha256=model.sha256),
+            artifact=model,
+            trust_model=ModelRef(model_id=f"t-{number:04d}", sha256=trust.sha256),
+            trust_artifact=trust,
+            dataset=snapshot,
+            n_observations=len(dataset.rows),
+            metrics=metrics,
+        )
+
+
+def _doubt(event: PhasesIdentified | AnalysisFlagged | MeasurementFailed, made: SampleSynthesised) -> str | None:
+    """Why nothing may be learnt, if so."""
+    if not made.steps_ok:
+        return f"a step of its making is doubtful: {'; '.join(made.doubts)}"
+    if abs(made.product_mass - made.expected_mass) > MASS_TOLERANCE * made.expected_mass:
+        return f"the product weighs {made.product_mass:.3f} g, conservation of mass expects {made.expected_mass:.3f} g"
+    if isinstance(event, MeasurementFailed):
+        return f"it could not be measured: {event.reason}"
+    if isinstance(event, AnalysisFlagged):
+        return f"its pattern is not accounted for: {event.reason}"
+    wanted = wanted_phase(event.analysis)
+    if wanted is not None and wanted.confidence < SURE:
+        return f"confidence in {wanted.name} is only {wanted.confidence:.2f}"
+    if wanted is not None and wanted.alternatives:
+        return f"{', '.join(wanted.alternatives)} would fit as well as {wanted.name}"
+    return None
+
+
+def wanted_phase(analysis: Analysis) -> PhaseFound | None:
+    """The perovskite with the largest share, if there is one."""
+    perovskites = [p for p in analysis.phases if p.pseudo_cubic is not None]
+    return max(perovskites, key=lambda p: p.weight_fraction, default=None)
+
+
+def _label(event: PhasesIdentified, made: SampleSynthesised, plan: CampaignPlan, batch_id: str) -> ObservationRecorded:
+    import numpy as np
+
+    from science.acquisition.composite import Objective
+    from science.chemistry.solid_solutions import CUBICITY
+
+    wanted = wanted_phase(event.analysis)
+    family = design_of(made.composition, made.recipe).family
+    lattice = fraction = cubicity = uneven = None
+    utility = 0.0
+    if wanted is not None and wanted.pseudo_cubic is not None:
+        lattice, fraction = wanted.pseudo_cubic, wanted.weight_fraction
+        cubicity = CUBICITY[wanted.space_group]
+        strain = wanted.microstrain or 0.0
+        uneven = min(max((strain - STRAIN_OF_EVEN_POWDER) / STRAIN_PER_HETEROGENEITY, 0.0), 1.0)
+        objective = Objective(plan.goal.lattice, plan.goal.lattice_scale)
+        values = (np.array(v) for v in (lattice, fraction, cubicity, uneven))
+        utility = float(np.clip(objective.utility(*values), 0, 1))
+    near = lattice is not None and abs(lattice - plan.goal.lattice) <= plan.goal.lattice_tolerance
+    return ObservationRecorded(
+        sample_id=event.sample_id,
+        candidate_id=made.candidate_id,
+        batch_id=batch_id,
+        measurement_id=event.measurement_id,
+        composition=made.composition,
+        family=family,
+        lattice=lattice,
+        phase_fraction=fraction or 0.0,
+        cubicity=cubicity,
+        heterogeneity=uneven,
+        utility=utility,
+        success=bool(near and cubicity == 1.0 and (fraction or 0.0) >= plan.goal.min_phase_fraction),
+    )
+
+
+def _row(label: ObservationRecorded, made: SampleSynthesised) -> object:
+    from science.surrogate.dataset import Labelled
+
+    nan = float("nan")
+    return Labelled(
+        sample=label.sample_id,
+        design=design_of(made.composition, made.recipe),
+        lattice=nan if label.lattice is None else label.lattice,
+        phase_fraction=label.phase_fraction,
+        cubicity=nan if label.cubicity is None else label.cubicity,
+        heterogeneity=nan if label.heterogeneity is None else label.heterogeneity,
+    )

@@ -1,0 +1,27 @@
+"""What a person can do wrong at the console.
+
+::
+
+    OpsError
+    ├── CampaignFileError     a campaign file that cannot be used
+    ├── ResumeError           a folder that holds something else
+    └── StalledError          the lab came to rest without reaching its end
+"""
+
+from __future__ import annotations
+
+
+class OpsError(Exception):
+    """The root of everything that `ops` raises; its message is one paragraph for people."""
+
+
+class CampaignFileError(OpsError):
+    """A campaign file cannot be used."""
+
+
+class ResumeError(OpsError):
+    """A folder or a log holds something else than what is asked for."""
+
+
+class StalledError(OpsError):
+    """The lab came to rest without reaching its end."""

@@ -1,0 +1,318 @@
+"""The one place that wires the laboratory: broker, clock, instruments, agents."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agents.agent import Agent
+from agents.drivers.file_drop import FileDropDiffractometer
+from agents.planner import Planner
+from agents.retrainer import Retrainer
+from agents.review_desk import ReviewDesk
+from agents.runtime import Lab, Runtime
+from agents.scheduler import Scheduler
+from agents.synthesis_robot import SynthesisRobot
+from agents.trust_auditor import TrustAuditor
+from agents.workers import Workers
+from agents.xrd_analyser import XrdAnalyser
+from bus.blobs import BlobStore
+from bus.errors import BusError
+from bus.jetstream import JetStreamBus
+from bus.server import EmbeddedServer
+from contracts.campaigns import CampaignStarted
+from contracts.instruments import Diffractometer
+from ops.clock import RealClock, VirtualClock
+from ops.errors import ResumeError, StalledError
+from ops.settings import CampaignFile, Diffraction
+from ops.tally import Tally
+from ops.version import version
+from simulators.diffractometer import SimulatedDiffractometer
+from simulators.faults import Faults
+from simulators.furnace import Bench, SimulatedSynthesiser
+from simulators.reviewer import SimulatedReviewer
+
+VIRTUAL_BEGINNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
+"""Monday morning on which every virtual campaign begins."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the console was asked for."""
+
+    campaign: CampaignFile
+    seed: int
+    virtual: bool
+    out: Path
+    nats: str | None = None
+    workers: int = 1
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    tally: Tally
+    wall_seconds: float
+    interrupted: bool
+    troubles: list[str]
+    faults: dict[str, list[str]]
+    state: dict[str, str]
+    last_sequence: int
+    folder: Path
+    resumed: bool = False
+
+    def summary(self, order: Order) -> dict[str, Any]:
+        """Everything as JSON."""
+        return {
+            "campaign": order.campaign.name,
+            "seed": order.seed,
+            **self.tally.summary(),
+            "finished": self.tally.finished.reason if self.tally.finished else None,
+            "interrupted": self.interrupted,
+            "faults_injected": sum(len(v) for v in self.faults.values()),
+            "faults_caught": len(self.faults["caught"]),
+            "faults_missed": self.faults["missed"],
+            "faults_harmless": len(self.faults["harmless"]),
+            "broker_troubles": self.troubles,
+            "state": self.state,
+            "last_sequence": self.last_sequence,
+            "wall_s": round(self.wall_seconds, 2),
+            "out": str(self.folder),
+        }
+
+
+@dataclass
+class _World:
+    """The simulated part of the lab."""
+
+    bench: Bench
+    synthesisers: dict[str, SimulatedSynthesiser]
+    diffractometer: Diffractometer
+    simulated: list[str] = field(default_factory=list)
+
+
+def campaign_id(order: Order) -> str:
+    """The campaign's name in the log."""
+    return f"{order.campaign.name}-{order.seed}"
+
+
+def _world(order: Order, clock: RealClock | VirtualClock, begun: datetime) -> _World:
+    faults = Faults(order.seed, order.campaign.simulation.faults)
+    bench = Bench(order.seed, faults)
+    folder = order.out / "instruments"
+    lab = order.campaign.laboratory
+    lines = {f.name: SimulatedSynthesiser(f.name, bench, clock, folder) for f in lab.furnaces}
+    simulated = [*lines, "reviewer"]
+    diffractometer: Diffractometer
+    if order.campaign.instruments.diffraction is Diffraction.FILE_DROP:
+        inbox = Path(order.campaign.instruments.folder)
+        diffractometer = FileDropDiffractometer(
+            lab.diffractometer, inbox if inbox.is_absolute() else order.out / inbox, clock
+        )
+    else:
+        diffractometer = SimulatedDiffractometer(lab.diffractometer, bench, clock, folder, begun)
+        simulated.append(lab.diffractometer)
+    return _World(bench, lines, diffractometer, simulated)
+
+
+def crew(world: _World, library: str | None) -> list[Agent[Any]]:
+    """All agents, in the order in which they take turns."""
+    return [
+        Planner(),
+        TrustAuditor(),
+        ReviewDesk(SimulatedReviewer()),
+        Scheduler(),
+        SynthesisRobot(world.synthesisers),
+        XrdAnalyser(world.diffractometer, library),
+        Retrainer(),
+    ]
+
+
+async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
+    """Runs a campaign to its end, or until it is interrupted.
+
+    Args:
+        order: what to run.
+        show: called with the counts whenever something has happened.
+
+    Raises:
+        OpsError: the folder holds something else, or the lab stalled.
+        BusError: the broker cannot be used.
+    """
+    began = time.perf_counter()
+    order.out.mkdir(parents=True, exist_ok=True)
+    _check_folder(order)
+    server = None if order.nats else await EmbeddedServer.start(order.out / "store")
+    troubles: list[str] = []
+    try:
+        url = order.nats or (server.url if server else "")
+        bus = await JetStreamBus.connect(
+            url, BlobStore(order.out / "blobs"), on_trouble=lambda e: troubles.append(str(e))
+        )
+        try:
+            return await _with_bus(order, bus, show, troubles, began)
+        finally:
+            await bus.close()
+    finally:
+        if server is not None:
+            await server.stop()
+
+
+async def _with_bus(
+    order: Order, bus: JetStreamBus, show: Callable[[Tally], None], troubles: list[str], began: float
+) -> Outcome:
+    tally = Tally()
+    async for recorded in bus.read(campaign_id(order)):
+        tally.note(recorded)
+    resumed = tally.started is not None
+    _check_same(order, tally)
+    begun = tally.began or (VIRTUAL_BEGINNING if order.virtual else datetime.now(UTC))
+    clock = VirtualClock(tally.latest or begun) if order.virtual else RealClock()
+    world = _world(order, clock, begun)
+    workers = Workers(order.workers)
+    agents = crew(world, order.campaign.instruments.library)
+    lab = Lab(bus, clock, clock, workers, campaign_id(order), order.seed, version())
+    runtime = Runtime(lab, agents)
+    runtime.watchers += [tally.note, lambda _: show(tally)]
+    interrupted = False
+    try:
+        if tally.finished is None:
+            await runtime.start()
+            await runtime.say(_started(order, world), "campaign/started", "console")
+            interrupted = await _until_done(runtime, clock, tally)
+            await runtime.stop("interrupted" if interrupted else "the campaign has ended")
+        else:
+            await runtime.recall()
+    finally:
+        workers.close()
+    return Outcome(
+        tally,
+        time.perf_counter() - began,
+        interrupted,
+        troubles,
+        _faults(world, tally),
+        {agent.name: agent.memory.digest() for agent in agents},
+        await bus.last_sequence(),
+        order.out,
+        resumed,
+    )
+
+
+def _started(order: Order, world: _World) -> CampaignStarted:
+    from science.diffraction.tasks import library
+
+    return CampaignStarted(
+        plan=order.campaign.plan,
+        seed=order.seed,
+        code_version=version(),
+        library_sha256=library(order.campaign.instruments.library).sha256,
+        virtual=order.virtual,
+        simulated=tuple(world.simulated),
+    )
+
+
+async def _until_done(runtime: Runtime, clock: RealClock | VirtualClock, tally: Tally) -> bool:
+    """Waits for the end; whether it came by a signal."""
+    loop = asyncio.get_running_loop()
+    asked_to_stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked_to_stop.set)
+    stop = asyncio.create_task(asked_to_stop.wait())
+    end = asyncio.create_task(_ended(clock, tally))
+    try:
+        await asyncio.wait({stop, end, runtime.failure}, return_when=asyncio.FIRST_COMPLETED)
+        if runtime.failure.done():
+            runtime.failure.result()
+        if stop.done() and not end.done():
+            return True
+        end.result()
+        return False
+    finally:
+        stop.cancel()
+        end.cancel()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _ended(clock: RealClock | VirtualClock, tally: Tally) -> None:
+    """Returns when the campaign has ended and everything is at rest."""
+    if isinstance(clock, VirtualClock):
+        await clock.rest()
+        if tally.finished is None:
+            raise StalledError(
+                "Expected the campaign to reach its end, got a lab at rest with nothing left to wait for. "
+                f"The last that was heard: {dict(tally.doing)}. The log is whole: look at it with athanor replay."
+            )
+        return
+    while tally.finished is None:
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(1.0)  # the last deliveries
+
+
+def _check_folder(order: Order) -> None:
+    """The folder is new, or holds this very campaign; otherwise nothing is touched."""
+    card = order.out / "campaign.json"
+    mine = {
+        "campaign": campaign_id(order),
+        "virtual": order.virtual,
+        "file": order.campaign.model_dump(mode="json"),
+        "nats": order.nats is not None,
+    }
+    if not card.exists():
+        card.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
+        return
+    try:
+        there = json.loads(card.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ResumeError(f"Expected the card of a campaign in {card}, got: {error}. Choose another --out.") from error
+    wrong = _differences(there, mine)
+    if wrong:
+        raise ResumeError(
+            f"Expected {order.out} to hold this very campaign, got other values there: {'; '.join(wrong)}. "
+            "Give the same command to go on with it, or choose another --out."
+        )
+
+
+def _differences(there: Any, mine: Any, where: str = "") -> list[str]:
+    if isinstance(there, dict) and isinstance(mine, dict):
+        keys = sorted(there.keys() | mine.keys())
+        return [d for k in keys for d in _differences(there.get(k), mine.get(k), f"{where}.{k}".lstrip("."))][:5]
+    return [] if there == mine else [f"{where} is {there!r} there and {mine!r} here"]
+
+
+def _check_same(order: Order, tally: Tally) -> None:
+    """The log holds this plan and seed, or nothing yet."""
+    if tally.started is None:
+        return
+    if tally.started.plan != order.campaign.plan or tally.started.seed != order.seed:
+        raise ResumeError(
+            f"Expected the log of {campaign_id(order)} to hold this plan, got another one under that name. "
+            "Choose another --seed or another name in the campaign file."
+        )
+
+
+def _faults(world: _World, tally: Tally) -> dict[str, list[str]]:
+    """What was injected: caught, missed, or harmless because nothing was learnt or lost by it."""
+    world.bench.recall()
+    if isinstance(world.diffractometer, SimulatedDiffractometer):
+        world.diffractometer.recall()
+    caught, missed = [], []
+    for fault in world.bench.faults:
+        told = f"{fault.sample}: {fault.fault} ({fault.magnitude:.3g})"
+        if fault.sample in tally.caught:
+            caught.append(told)
+        elif fault.sample in tally.taught:
+            missed.append(told)
+    corrected = [m for m in missed if "displaced holder" in m]
+    return {"caught": caught, "missed": [m for m in missed if m not in corrected], "harmless": corrected}
+
+
+__all__ = ["BusError", "Order", "Outcome", "campaign_id", "crew", "run"]

@@ -1,0 +1,122 @@
+"""Campaign files: what to look for, and how the lab is played."""
+
+from __future__ import annotations
+
+import tomllib
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from contracts.campaigns import CampaignPlan
+from contracts.event import Words
+from ops.errors import CampaignFileError
+from simulators.faults import FaultRates
+
+
+class Synthesis(StrEnum):
+    """Who makes the samples."""
+
+    SIMULATED = "simulated"
+
+
+class Diffraction(StrEnum):
+    """Who measures them."""
+
+    SIMULATED = "simulated"
+    FILE_DROP = "file-drop"
+
+
+class Instruments(Words):
+    """Which instruments are real."""
+
+    synthesis: Synthesis = Synthesis.SIMULATED
+    """Who makes the samples."""
+    diffraction: Diffraction = Diffraction.SIMULATED
+    """Who measures them."""
+    folder: str = "inbox"
+    """Watched folder of a file-drop diffractometer; inside --out unless absolute."""
+    library: str | None = None
+    """Folder of CIF files to identify with, instead of the shipped library."""
+
+
+class Simulation(Words):
+    """How the hidden world behaves; agents never see it."""
+
+    faults: FaultRates = Field(default_factory=FaultRates)
+    """How often things go wrong."""
+
+
+class CampaignFile(CampaignPlan):
+    """A campaign file: the plan that agents read, and how the lab is played."""
+
+    instruments: Instruments = Field(default_factory=Instruments)
+    """Which instruments are real."""
+    simulation: Simulation = Field(default_factory=Simulation)
+    """How the hidden world behaves."""
+
+    @property
+    def plan(self) -> CampaignPlan:
+        """The plan alone."""
+        return CampaignPlan.model_validate(self.model_dump(exclude={"instruments", "simulation"}))
+
+
+def shipped() -> dict[str, str]:
+    """Name → text of the shipped campaigns."""
+    folder = resources.files("ops").joinpath("campaigns")
+    return {
+        entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8")
+        for entry in sorted(folder.iterdir(), key=lambda e: e.name)
+        if entry.name.endswith(".toml")
+    }
+
+
+def load_campaign(name: str, changes: dict[str, dict[str, Any]] | None = None) -> CampaignFile:
+    """The campaign of a shipped name, or in a TOML file.
+
+    Args:
+        name: ``bso-match`` or a path.
+        changes: section → values given on the command line.
+
+    Raises:
+        CampaignFileError: there is no such campaign, or the file is wrong; every mistake is named.
+    """
+    known = shipped()
+    path = Path(name)
+    if name in known:
+        text = known[name]
+    elif path.is_file():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CampaignFileError(f"Expected a readable campaign file at {path}, got: {error}.") from error
+    else:
+        raise CampaignFileError(
+            f"Expected a shipped campaign ({', '.join(known)}) or a TOML file, got {name!r}. Check the path."
+        )
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CampaignFileError(f"Expected TOML in {name}, got a mistake: {error}.") from error
+    for section, values in (changes or {}).items():
+        document[section] = {**document.get(section, {}), **values}
+    try:
+        return CampaignFile.model_validate(document)
+    except ValidationError as error:
+        raise CampaignFileError(f"Expected a campaign in {name}, got {_mistakes(error)}.") from error
+
+
+def _mistakes(error: ValidationError) -> str:
+    """All mistakes in one sentence."""
+    told = []
+    for mistake in error.errors():
+        where = ".".join(str(part) for part in mistake["loc"]) or "the file"
+        if mistake["type"] == "extra_forbidden":
+            told.append(f"an unknown key {where} (remove it, or correct its spelling)")
+        elif mistake["type"] == "missing":
+            told.append(f"no value for {where} (add it)")
+        else:
+            told.append(f"{where} = {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}")
+    return "; ".join(told[:8]) + (f"; and {len(told) - 8} more" if len(told) > 8 else "")

@@ -1,0 +1,150 @@
+"""Counts over a campaign: what the console shows while it runs and tells at the end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bus.protocol import Recorded
+from contracts.campaigns import CampaignFinished, CampaignStarted
+from contracts.diffraction import AnalysisFlagged, PatternMeasured
+from contracts.event import Event
+from contracts.learning import ModelReleased, ObservationRecorded, ObservationWithheld
+from contracts.planning import CandidateProposed
+from contracts.presence import AgentFaulted
+from contracts.review import ReviewDecided
+from contracts.scheduling import RunScheduled
+from contracts.synthesis import SampleLost, SampleSynthesised, StepFailed, StepStarted
+from contracts.trust import CandidateCleared, CandidateRefused, ReviewRequested
+
+DECISIONS = (CandidateProposed, CandidateCleared, CandidateRefused, ReviewRequested, RunScheduled)
+"""Events that are decisions; their bytes are hashed in the order of the log."""
+
+
+@dataclass
+class Tally:
+    """What has happened so far."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    doing: dict[str, str] = field(default_factory=dict)
+    alarms: list[str] = field(default_factory=list)
+    best: ObservationRecorded | None = None
+    successes: int = 0
+    declined: int = 0
+    began: datetime | None = None
+    latest: datetime | None = None
+    started: CampaignStarted | None = None
+    finished: CampaignFinished | None = None
+    caught: set[str] = field(default_factory=set)
+    taught: set[str] = field(default_factory=set)
+    trajectory: list[float] = field(default_factory=list)
+    _decisions: Any = field(default_factory=hashlib.sha256)
+
+    def note(self, recorded: Recorded) -> None:
+        """Counts one event."""
+        envelope = recorded.envelope
+        event = envelope.data
+        self.counts[event.kind] += 1
+        self.began = self.began or envelope.time
+        self.latest = max(self.latest or envelope.time, envelope.time)
+        if isinstance(event, DECISIONS):
+            self._decisions.update(event.model_dump_json().encode())
+        if (words := _words(event)) is not None:
+            self.doing[envelope.source.removeprefix("/agents/")] = words
+        self._keep(event)
+
+    def _keep(self, event: Event) -> None:
+        if isinstance(event, ObservationRecorded):
+            self.successes += event.success
+            self.taught.add(event.sample_id)
+            if self.best is None or event.utility > self.best.utility:
+                self.best = event
+            self.trajectory.append(self.best.utility)
+        elif isinstance(event, CampaignStarted):
+            self.started = event
+        elif isinstance(event, CampaignFinished):
+            self.finished = event
+        elif isinstance(event, ReviewDecided):
+            self.declined += not event.approved
+        elif isinstance(event, ObservationWithheld | SampleLost):
+            self.caught.add(event.sample_id)
+            self.alarms.append(f"{event.sample_id}: {event.reason}")
+        elif isinstance(event, StepFailed):
+            self.alarms.append(f"{event.instrument}: {event.step.value} failed: {event.reason}")
+        elif isinstance(event, AgentFaulted):
+            self.alarms.append(f"{event.agent} stumbled over {event.event_kind}: {event.error}")
+
+    def of(self, kind: type[Event]) -> int:
+        """How many events of a kind there are."""
+        return self.counts[kind.kind]
+
+    @property
+    def vials(self) -> int:
+        """Vials that were made or lost."""
+        return self.of(SampleSynthesised) + self.of(SampleLost)
+
+    @property
+    def days(self) -> float:
+        """Days on the lab's clock."""
+        return (self.latest - self.began).total_seconds() / 86400 if self.began and self.latest else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """The counts as JSON."""
+        best = self.best
+        return {
+            "samples": self.vials,
+            "successes": self.successes,
+            "best": None
+            if best is None or best.lattice is None
+            else {
+                "sample": best.sample_id,
+                "composition": best.composition.formula,
+                "a_pc_angstrom": round(best.lattice, 5),
+                "phase_fraction": round(best.phase_fraction, 4),
+                "utility": round(best.utility, 4),
+            },
+            "events": sum(self.counts.values()),
+            "proposed": self.of(CandidateProposed),
+            "cleared": self.of(CandidateCleared),
+            "refused": self.of(CandidateRefused),
+            "escalated": self.of(ReviewRequested),
+            "declined_in_review": self.declined,
+            "synthesised": self.of(SampleSynthesised),
+            "lost": self.of(SampleLost),
+            "failed_steps": self.of(StepFailed),
+            "measured": self.of(PatternMeasured),
+            "flagged": self.of(AnalysisFlagged),
+            "learnt": self.of(ObservationRecorded),
+            "withheld": self.of(ObservationWithheld),
+            "models": self.of(ModelReleased),
+            "agent_faults": self.of(AgentFaulted),
+            "virtual_days": round(self.days, 3),
+            "best_so_far": [round(u, 3) for u in self.trajectory],
+            "decisions_sha256": self._decisions.hexdigest(),
+        }
+
+
+def _words(event: Event) -> str | None:
+    """What its author is doing, in a few words."""
+    if isinstance(event, CandidateProposed):
+        return f"proposed {event.candidate_id} {event.composition.formula}"
+    if isinstance(event, CandidateCleared | CandidateRefused | ReviewRequested):
+        return f"{event.decision.outcome.value} {event.candidate_id}"
+    if isinstance(event, ReviewDecided):
+        return f"{'approved' if event.approved else 'declined'} {event.candidate_id} ({event.reviewer})"
+    if isinstance(event, RunScheduled):
+        return f"booked {event.run_id} with {len(event.samples)} vials on {event.furnace}"
+    if isinstance(event, StepStarted):
+        return f"{event.step.value} {', '.join(event.sample_ids)[:48]} on {event.instrument}"
+    if isinstance(event, PatternMeasured):
+        return f"measured {event.sample_id}"
+    if isinstance(event, AnalysisFlagged):
+        return f"flagged {event.sample_id}"
+    if isinstance(event, ObservationRecorded):
+        return f"learnt from {event.sample_id}, utility {event.utility:.2f}"
+    if isinstance(event, ModelReleased):
+        return f"released {event.model.model_id} fitted on {event.n_observations} samples"
+    return None
