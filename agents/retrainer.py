@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -22,6 +23,9 @@ from contracts.learning import (
 )
 from contracts.planning import BatchClosed, ModelRef
 from contracts.synthesis import SampleSynthesised
+
+if TYPE_CHECKING:
+    from science.surrogate.dataset import Labelled
 
 SURE = 0.5
 """Confidence in the wanted phase below which a pattern teaches nothing."""
@@ -200,7 +204,7 @@ def _label(event: PhasesIdentified, made: SampleSynthesised, plan: CampaignPlan,
     )
 
 
-def _row(label: ObservationRecorded, made: SampleSynthesised) -> object:
+def _row(label: ObservationRecorded, made: SampleSynthesised) -> Labelled:
     from science.surrogate.dataset import Labelled
 
     nan = float("nan")

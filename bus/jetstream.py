@@ -7,9 +7,10 @@ and its fetch keeps no promises over a reconnect.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -238,7 +239,7 @@ class JetStreamBus:
                     url,
                     name="athanor",
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  any number of seconds does
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # any number of seconds does
                     error_cb=wire.noticed,
                     pending_size=8 * 1024 * 1024,
                 ),
@@ -363,54 +364,75 @@ class JetStreamBus:
             yield Recorded(sequence, subject, envelope, payload, at)
 
     async def _raw(self, start: int, last: int) -> AsyncIterator[tuple[str, int, datetime, bytes]]:
-        """Stored messages from `start` to `last`, checked for gaps."""
-        client = self.wire.client
-        inbox = await client.subscribe(client.new_inbox())
-        made = await self.wire.api(
-            f"CONSUMER.CREATE.{STREAM}",
-            {
-                "stream_name": STREAM,
-                "config": {
-                    "deliver_policy": "by_start_sequence",
-                    "opt_start_seq": start,
-                    "ack_policy": "none",
-                    "inactive_threshold": 60 * _NANOSECONDS,
-                    "replay_policy": "instant",
-                },
-            },
-        )
+        """Stored messages from `start` to `last`, checked for gaps.
+
+        A broken connection or a restarted server loses what was on its way, and forgets the reader: whatever is
+        missing is asked for once more by a new one. Only what a new reader does not get is missing from the log.
+        """
         expected = start
-        quiet_since = time.monotonic()
-        try:
-            async for message in self.pull(
-                made["name"], inbox, lambda: expected > last or time.monotonic() - quiet_since > 3 * EXPIRES
-            ):
+        while expected <= last:
+            first = expected
+            async for message in self._read_on(expected):
                 subject, sequence, _, at = _position(message)
                 if sequence != expected:
-                    raise GapError(expected, sequence)
-                quiet_since = time.monotonic()
-                yield subject, sequence, at, message.data
+                    if expected == first:
+                        raise GapError(expected, sequence)
+                    break
                 expected += 1
+                yield subject, sequence, at, message.data
                 if expected > last:
                     return
-            if expected <= last:
-                raise GapError(expected, last)
-        finally:
-            await inbox.unsubscribe()
-            await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{made['name']}")
 
-    async def pull(self, consumer: str, inbox: Inbox, done: Any) -> AsyncIterator[Msg]:
-        """Messages of a pull consumer, asked for batch by batch until ``done()``."""
-        wanted, asked_at = 0, 0.0
+    async def _read_on(self, start: int) -> AsyncIterator[Msg]:
+        """Stored messages from `start` by a consumer of their own, until it falls silent.
+
+        Raises:
+            GapError: there is nothing at `start` or behind it.
+        """
+        client = self.wire.client
+        inbox = await client.subscribe(client.new_inbox())
+        config = {
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": start,
+            "ack_policy": "none",
+            "inactive_threshold": 60 * _NANOSECONDS,
+            "replay_policy": "instant",
+        }
+        try:
+            made = await self.wire.api(f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
+            if int(made.get("num_pending", 0)) == 0:
+                raise GapError(start, await self.last_sequence() + 1)
+            async for message in self.pull(made["name"], inbox, until_quiet=True):
+                yield message
+            with contextlib.suppress(_ApiError):  # a restarted server has forgotten it already
+                await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{made['name']}")
+        finally:
+            if not client.is_closed:
+                await inbox.unsubscribe()
+
+    async def pull(
+        self, consumer: str, inbox: Inbox, done: Callable[[], bool] = lambda: False, *, until_quiet: bool = False
+    ) -> AsyncIterator[Msg]:
+        """Messages of a pull consumer, asked for batch by batch.
+
+        Args:
+            consumer: its name.
+            inbox: where they arrive.
+            done: ends it, when it has become true.
+            until_quiet: a whole request without a message ends it too.
+        """
+        wanted, asked_at, heard = 0, 0.0, True
         body = json.dumps({"batch": BATCH, "expires": int(EXPIRES * _NANOSECONDS)}).encode()
         while not done():
             if wanted <= 0 or time.monotonic() - asked_at > EXPIRES + 0.5:
+                if until_quiet and not heard:
+                    return
                 try:
                     await self.wire.client.publish(f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{consumer}", body, inbox.subject)
                 except nats.errors.OutboundBufferLimitError:
                     await asyncio.sleep(0.2)
                     continue
-                wanted, asked_at = BATCH, time.monotonic()
+                wanted, asked_at, heard = BATCH, time.monotonic(), False
             try:
                 message = await inbox.next_msg(timeout=EXPIRES + 0.5)
             except nats.errors.TimeoutError:
@@ -420,7 +442,7 @@ class JetStreamBus:
             if message.headers and "Status" in message.headers and not message.reply.startswith("$JS.ACK"):
                 wanted = 0  # 404, 408, 409: the request has ended
                 continue
-            wanted -= 1
+            wanted, heard = wanted - 1, True
             yield message
 
     async def last_sequence(self) -> int:

@@ -225,8 +225,8 @@ async def _until_done(runtime: Runtime, clock: RealClock | VirtualClock, tally: 
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked_to_stop.set)
-    stop = asyncio.create_task(asked_to_stop.wait())
-    end = asyncio.create_task(_ended(clock, tally))
+    stop: asyncio.Future[Any] = asyncio.ensure_future(asked_to_stop.wait())
+    end: asyncio.Future[Any] = asyncio.ensure_future(_ended(clock, tally))
     try:
         await asyncio.wait({stop, end, runtime.failure}, return_when=asyncio.FIRST_COMPLETED)
         if runtime.failure.done():

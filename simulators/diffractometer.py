@@ -163,7 +163,7 @@ class SimulatedDiffractometer:
         seed, key = self.bench.seed, request.key
         weeks = max((at - self.begun).total_seconds() / 604800, 0.0)
         count = round((request.stop - request.start) / request.step) + 1
-        two_theta = request.start + request.step * np.arange(count)
+        two_theta: Array = request.start + request.step * np.arange(count, dtype=np.float64)
         shift = self.bench.faults.displacement(key, request.sample_id)
         inside = self.bench.contents(request.sample_id)
         empty = inside is None or self.bench.faults.empty_holder(key, request.sample_id)
@@ -176,7 +176,7 @@ class SimulatedDiffractometer:
         u = two_theta - request.start
         air = 1.5 * np.exp(-u / 12) + 0.5 * np.exp(-(((two_theta - 28) / 7) ** 2))
         background = 120 * request.seconds_per_step * (1 + air)
-        return two_theta, dice(seed, key, "counts").poisson(signal + background).astype(float)
+        return two_theta, dice(seed, key, "counts").poisson(signal + background).astype(np.float64)
 
     def _zero(self, weeks: float) -> float:
         """Zero error in degrees: a random walk over the weeks."""

@@ -23,7 +23,7 @@ class SimulatedReviewer:
         scores = {s["name"]: s for s in evidence.get("ood", ())}
         if scores.get("element never seen", {}).get("exceeded"):
             return _answer(approved=False, reason="an element of it was never measured here")
-        if evidence.get("votes", 0) >= 2:  # noqa: PLR2004  two of three
+        if evidence.get("votes", 0) >= 2:
             return _answer(approved=False, reason="two of three scores call it out of distribution")
         return _answer(approved=True, reason="only a measurement can remove this doubt")
 

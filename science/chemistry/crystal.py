@@ -53,7 +53,7 @@ class Lattice:
 
     def reciprocal(self) -> Array:
         """Reciprocal vectors as rows, ``(3, 3)`` 1/Å, without the factor 2π."""
-        return np.linalg.inv(self.matrix()).T
+        return np.asarray(np.linalg.inv(self.matrix()).T, float)
 
     @property
     def volume(self) -> float:
@@ -141,7 +141,7 @@ def expand(group: gemmi.SpaceGroup, asymmetric: Iterable[Site]) -> tuple[Site, .
             at = np.mod(np.array(operation.apply_to_xyz([site.x, site.y, site.z])), 1.0)
             if all(_apart(at, other) for other in places):
                 places.append(at)
-        sites += [Site(site.element, *map(float, at), site.occupancy, site.b_iso) for at in places]
+        sites += [Site(site.element, float(x), float(y), float(z), site.occupancy, site.b_iso) for x, y, z in places]
     return tuple(sites)
 
 
@@ -244,7 +244,7 @@ def find_symmetry(lattice: Lattice, sites: tuple[Site, ...], tolerance: float = 
     kinds: dict[tuple[tuple[str, float], ...], int] = {}
     numbers = [kinds.setdefault(tuple(sorted(mix)), len(kinds) + 1) for mix in places.values()]
     try:
-        found = spglib.get_symmetry_dataset((lattice.matrix(), list(places), numbers), symprec=tolerance)
+        found = spglib.get_symmetry_dataset((lattice.matrix().tolist(), list(places), numbers), symprec=tolerance)
     except Exception:  # noqa: BLE001  spglib has no error of its own; no symmetry found is P1
         return 1
     return int(found.number) if found is not None else 1

@@ -23,14 +23,14 @@ CUBICITY = {221: 1.0, 140: 0.6, 99: 0.5, 62: 0.25, 167: 0.25}
 
 def pseudo_cubic(lattice: Lattice, space_group: int) -> float:
     """Cube root of the volume per ABO3, Å."""
-    return (lattice.volume / FORMULA_UNITS[space_group]) ** (1 / 3)
+    return float((lattice.volume / FORMULA_UNITS[space_group]) ** (1 / 3))
 
 
 @cache
 def _end_members() -> dict[str, float]:
     known: dict[str, float] = {}
     for fact in load_phase_facts():
-        if fact.role == "target" and fact.number in FORMULA_UNITS and fact.id not in ("BaTiO3_c",):
+        if fact.role == "target" and fact.number in FORMULA_UNITS and fact.id != "BaTiO3_c":
             known[fact.formula.removesuffix("O3")] = pseudo_cubic(fact.lattice, fact.number)
     return known
 

@@ -287,7 +287,7 @@ def _answer(
     there = [presence(fit, observed, n) for n in range(len(fit.trials))]
     quality = float(np.clip(1.25 - 1.6 * unexplained, 0.1, 1))
     others = [_alternatives(fit, observed, trials, n) for n in range(len(fit.trials))]
-    phases = _phases(fit, there, others, quality, observed)
+    phases = _phases(fit, there, others, quality)
     flags += _flags(fit, there, observed)
     weights = 1 / np.maximum(observed.y, 1e-9 * observed.y.max() + 1e-12)
     r_wp = float(np.sqrt((weights * (observed.y - fit.calculated) ** 2).sum() / (weights * observed.y**2).sum()))
@@ -316,7 +316,7 @@ def _answer(
 
 
 def _phases(
-    fit: Fit, there: Sequence[Presence], others: Sequence[tuple[str, ...]], quality: float, observed: Observed
+    fit: Fit, there: Sequence[Presence], others: Sequence[tuple[str, ...]], quality: float
 ) -> tuple[IdentifiedPhase, ...]:
     fractions = fit.weight_fractions()
     found = [

@@ -205,7 +205,7 @@ def _gsas(name: str, content: bytes) -> Pattern:
     intensity = np.array(values[:count])
     if len(intensity) < count:
         raise PatternError(f"Expected {count} points in {name}, got {len(intensity)}: the file is cut short.")
-    return _pattern(name, start + step * np.arange(count), intensity)
+    return _pattern(name, np.asarray(start + step * np.arange(count), float), intensity)
 
 
 def _bruker_raw(name: str, content: bytes) -> Pattern:

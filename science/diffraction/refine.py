@@ -8,6 +8,7 @@ real profiles differ from pseudo-Voigts by more than counting noise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -219,7 +220,9 @@ def _copy(fit: Fit) -> Fit:
     return replace(fit, states=[PhaseState(s.metric.copy(), s.size, s.strain) for s in fit.states])
 
 
-def _jacobian(fit: Fit, columns: list[tuple[Array, Array, Array]], *, widths: bool) -> tuple[Array, object]:
+def _jacobian(
+    fit: Fit, columns: list[tuple[Array, Array, Array]], *, widths: bool
+) -> tuple[Array, Callable[[Array], Fit]]:
     """Derivatives of the calculated pattern by the parameters that move, and how to take a step."""
     n = len(columns[0][0]) if columns else 0
     shared = np.zeros((_SHARED, n))

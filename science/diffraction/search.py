@@ -121,7 +121,7 @@ def _weighted_quantile(values: Array, weights: Array, quantile: float) -> Array:
     sorted_values = np.take_along_axis(values, order, 0)
     cumulative = np.cumsum(np.take_along_axis(weights, order, 0), axis=0)
     index = (cumulative < quantile * cumulative[-1]).sum(0)
-    return np.take_along_axis(sorted_values, np.minimum(index, len(values) - 1)[None], 0)[0]
+    return np.asarray(np.take_along_axis(sorted_values, np.minimum(index, len(values) - 1)[None], 0)[0])
 
 
 def smoothed(values: Array, observed: Observed, width: float = 0.12) -> Array:

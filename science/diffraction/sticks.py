@@ -8,6 +8,7 @@ fractions (Hill & Howard 1987, doi:10.1107/S0021889887086199).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,7 +55,7 @@ def dispersion(element: str, wavelength: float) -> complex:
 def form_factor(element: str, s2: Array) -> Array:
     """f₀ at ``(sin θ / λ)²``, ``(k,)`` 1/Å² (International Tables C, 6.1.1.4)."""
     a, b, c = _form_factor(element)
-    return c + (a[:, None] * np.exp(-b[:, None] * s2[None, :])).sum(0)
+    return np.asarray(c + (a[:, None] * np.exp(-b[:, None] * s2[None, :])).sum(0))
 
 
 def reflections(lattice: Lattice, d_min: float, d_max: float) -> tuple[Array, Array]:
@@ -134,7 +135,7 @@ def cell_shape(crystal: Crystal) -> str:
     return "triclinic"
 
 
-_DESIGNS = {
+_DESIGNS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "cubic": lambda h, k, l: np.stack([h * h + k * k + l * l], 1),
     "tetragonal": lambda h, k, l: np.stack([h * h + k * k, l * l], 1),
     "hexagonal": lambda h, k, l: np.stack([h * h + k * k + h * k, l * l], 1),
@@ -175,18 +176,21 @@ def lattice_of(parameters: Array, crystal: Crystal) -> Lattice:
     """The cell that has these free elements of the reciprocal metric."""
     p = list(map(float, parameters))
     shape = cell_shape(crystal)
-    full = {
-        "cubic": lambda: (p[0], p[0], p[0], 0, 0, 0),
-        "tetragonal": lambda: (p[0], p[0], p[1], 0, 0, 0),
-        "hexagonal": lambda: (p[0], p[0], p[1], 0, 0, p[0] / 2),
-        "rhombohedral": lambda: (p[0], p[0], p[0], p[1], p[1], p[1]),
-        "orthorhombic": lambda: (p[0], p[1], p[2], 0, 0, 0),
-        "monoclinic-a": lambda: (p[0], p[1], p[2], p[3], 0, 0),
-        "monoclinic-b": lambda: (p[0], p[1], p[2], 0, p[3], 0),
-        "monoclinic-c": lambda: (p[0], p[1], p[2], 0, 0, p[3]),
-        "triclinic": lambda: tuple(p),
-    }[shape]()
-    a, b, c, d, e, f = full
+    # where each of a*², b*², c*², b*c*, a*c*, a*b* stands among the parameters; none is zero
+    places: dict[str, tuple[int | None, ...]] = {
+        "cubic": (0, 0, 0, None, None, None),
+        "tetragonal": (0, 0, 1, None, None, None),
+        "hexagonal": (0, 0, 1, None, None, 0),
+        "rhombohedral": (0, 0, 0, 1, 1, 1),
+        "orthorhombic": (0, 1, 2, None, None, None),
+        "monoclinic-a": (0, 1, 2, 3, None, None),
+        "monoclinic-b": (0, 1, 2, None, 3, None),
+        "monoclinic-c": (0, 1, 2, None, None, 3),
+        "triclinic": (0, 1, 2, 3, 4, 5),
+    }
+    a, b, c, d, e, f = (0.0 if at is None else p[at] for at in places[shape])
+    if shape == "hexagonal":
+        f /= 2
     metric = np.linalg.inv(np.array([[a, f, e], [f, b, d], [e, d, c]]))
     lengths = np.sqrt(np.diag(metric))
     angle = [math.degrees(math.acos(metric[i, j] / lengths[i] / lengths[j])) for i, j in ((1, 2), (0, 2), (0, 1))]

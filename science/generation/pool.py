@@ -66,7 +66,7 @@ def _parts(elements: tuple[str, ...], space: Space, rng: Generator) -> Parts:
 
 def _simple_first(most: int) -> Array:
     weights = np.array([1.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.05, 0.02])[:most]
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 @dataclass(frozen=True, slots=True)

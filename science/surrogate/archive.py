@@ -20,7 +20,8 @@ def pack(kind: str, note: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]])
     """An archive of named arrays and a JSON note."""
     text = json.dumps({"kind": kind, "format": 1, **note}, sort_keys=True)
     buffer = io.BytesIO()
-    np.savez(buffer, note=np.frombuffer(text.encode(), np.uint8), **{k: arrays[k] for k in sorted(arrays)})
+    members: dict[str, Any] = {"note": np.frombuffer(text.encode(), np.uint8), **{k: arrays[k] for k in sorted(arrays)}}
+    np.savez(buffer, **members)
     return buffer.getvalue()
 
 

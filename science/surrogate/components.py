@@ -65,7 +65,7 @@ class Component:
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0))
         noise = np.random.default_rng(seed).standard_normal((count, len(mean)))
-        return (mean + noise @ root.T) * self.scale + self.centre + prior
+        return np.asarray((mean + noise @ root.T) * self.scale + self.centre + prior)
 
     def left_out(self) -> Array:
         """Prediction of each training target by the others ``(n,)``, departures from the prior.

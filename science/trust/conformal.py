@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 Array = NDArray[np.float64]
 
 
-class _Given(RegressorMixin, BaseEstimator):  # type: ignore[misc]  scikit-learn ships no types
+class _Given(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """A regressor whose input column is the prediction: the process has already spoken."""
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ of leave-one-out scores of the measured samples.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ class _Net(torch.nn.Module):
         sizes = (inputs, WIDTH, WIDTH, 2)
         self.weights = torch.nn.ParameterList()
         self.biases = torch.nn.ParameterList()
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+        for fan_in, fan_out in itertools.pairwise(sizes):
             start = torch.randn(fan_in, fan_out, generator=generator, dtype=torch.float64) / fan_in**0.5
             self.weights.append(torch.nn.Parameter(start))
             self.biases.append(torch.nn.Parameter(torch.zeros(fan_out, dtype=torch.float64)))
@@ -50,7 +51,8 @@ class _Net(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(n, 2)`` standardised outputs."""
-        return self.latent(x) @ self.weights[2] + self.biases[2]
+        outputs: torch.Tensor = self.latent(x) @ self.weights[2] + self.biases[2]
+        return outputs
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _nearest(points: Array, others: Array, skip: int = 0) -> Array:
 def _mahalanobis(points: Array, mean: Array, precision: Array) -> Array:
     """Mahalanobis distance ``(n,)``."""
     away = points - mean
-    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", away, precision, away), 0))
+    return np.asarray(np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", away, precision, away), 0)))
 
 
 def _train(net: _Net, inputs: Array, targets: Array, weights: Array) -> None:
@@ -114,7 +116,7 @@ def _train(net: _Net, inputs: Array, targets: Array, weights: Array) -> None:
     for _ in range(EPOCHS):
         optimiser.zero_grad()
         loss = (w * (net(x) - y) ** 2).sum() / w.sum().clamp_min(1.0)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
 
 

@@ -84,10 +84,9 @@ def equilibrium(amounts: Mapping[str, float], kelvin: float, targets: tuple[Pero
     names: list[str | Perovskite] = []
     contents: list[Mapping[str, float]] = []
     energies: list[float] = []
-    for element in present:
-        names.append(f"{element}-oxide")
-        contents.append({element: 1.0})
-        energies.append(0.0)
+    names += [f"{element}-oxide" for element in present]
+    contents += [{element: 1.0} for element in present]
+    energies += [0.0] * len(present)
     for name, (cations, enthalpy, entropy) in COMPETITORS.items():
         if cations.keys() <= present.keys():
             names.append(name)
@@ -96,10 +95,12 @@ def equilibrium(amounts: Mapping[str, float], kelvin: float, targets: tuple[Pero
     offered = list(targets)
     a_there = tuple(e for e in A_SITE if e in present)
     b_there = tuple(e for e in B_SITE if e in present)
-    for x in _shares(a_there) if a_there else ():
-        for y in _shares(b_there) if b_there else ():
-            if abs(_charge(x) + _charge(y) - 6) < 1e-9:
-                offered.append(Perovskite(tuple(x.items()), tuple(y.items())))
+    offered += [
+        Perovskite(tuple(x.items()), tuple(y.items()))
+        for x in (_shares(a_there) if a_there else ())
+        for y in (_shares(b_there) if b_there else ())
+        if abs(_charge(x) + _charge(y) - 6) < 1e-9
+    ]
     for compound in offered:
         x, y = dict(compound.a_site), dict(compound.b_site)
         names.append(compound)
@@ -109,4 +110,4 @@ def equilibrium(amounts: Mapping[str, float], kelvin: float, targets: tuple[Pero
     solved = linprog(energies, A_eq=matrix, b_eq=list(present.values()), method="highs")
     if not solved.success:
         raise ArithmeticError(f"Expected an equilibrium of {present}, got: {solved.message}")
-    return {names[n]: float(v) for n, v in enumerate(solved.x) if v > 1e-6}
+    return {name: float(v) for name, v in zip(names, np.asarray(solved.x), strict=True) if v > 1e-6}

@@ -68,7 +68,7 @@ def after_losses(
     Returns:
         moles left, and moles of each alkaline earth that went into aluminate.
     """
-    left, eaten = dict(amounts), {}
+    left, eaten = dict(amounts), dict[str, float]()
     shield = 0.2 if contact is Contact.SACRIFICIAL_BED else 1.0
     for firing in firings:
         steam = math.exp((firing.celsius - 1450) / 70) * firing.hours / 10

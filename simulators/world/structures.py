@@ -95,7 +95,7 @@ def pseudo_cubic(a_site: Mapping[str, float], b_site: Mapping[str, float]) -> fl
     volume = sum(x * y * _end(a, b) ** 3 for a, x in a_site.items() for b, y in b_site.items())
     get_a, get_b = a_site.get, b_site.get
     bowing = 0.006 * get_b("Ti", 0) * (get_b("Zr", 0) + get_b("Hf", 0)) - 0.005 * get_a("Ca", 0) * get_a("Ba", 0)
-    return volume ** (1 / 3) + bowing
+    return float(volume ** (1 / 3)) + bowing
 
 
 def _end(a: str, b: str) -> float:

@@ -99,9 +99,9 @@ def perovskite_enthalpy(a: str, b: str) -> float:
     if (known := PEROVSKITES.get(a + b)) is not None:
         return known.value
     t = (RADII[a] + OXYGEN) / (2**0.5 * (RADII[b] + OXYGEN))
-    if CHARGES[a] + CHARGES[b] != 6:  # noqa: PLR2004  a pair that cannot balance alone
+    if CHARGES[a] + CHARGES[b] != 6:  # a pair that cannot balance alone
         return 0.0
-    return -90 + 720 * (1 - t) if CHARGES[a] == 3 else -125 + 1000 * (1 - t)  # noqa: PLR2004  trivalent A
+    return -90 + 720 * (1 - t) if CHARGES[a] == 3 else -125 + 1000 * (1 - t)
 
 
 def tolerance_factor(a_site: dict[str, float], b_site: dict[str, float]) -> float:

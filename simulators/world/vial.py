@@ -142,11 +142,11 @@ def _as_phases(seed: int, sample: str, moles: dict[str | Perovskite, float], une
             masses.append((n * _mass_per_formula(name, crystal), crystal, None, ""))
     total = sum(m for m, *_ in masses)
     phases = []
-    for mass, crystal, lattice, group in masses:
+    for mass, crystal, own_lattice, group in masses:
         size, base = rng.uniform(500, 1500), rng.uniform(4e-4, 9e-4)
-        strain = base + (0.012 * uneven if lattice is not None else 0.0)
+        strain = base + (0.012 * uneven if own_lattice is not None else 0.0)
         if mass / total > 5e-4:
-            phases.append(TruePhase(crystal, mass / total, size, strain, lattice, group))
+            phases.append(TruePhase(crystal, mass / total, size, strain, own_lattice, group))
     return tuple(sorted(phases, key=lambda p: -p.weight_fraction))
 
 

@@ -116,10 +116,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[row["group"]].append(row)
-    lines = [
+    head = (
         f"{'group':24} {'n':>3} {'P':>5} {'R':>5} {'F1':>5} {'exact':>5} | {'cosine F1':>9} | "
         f"{'identified':>10} {'right':>5} | {'wrong':>5} {'flagged':>7} | {'wt MAE':>6} {'s':>5}"
-    ]
+    )
+    lines = [head]
     for name, part in [*sorted(groups.items()), ("all", rows)]:
         good = [r for r in part if "error" not in r]
         precision, recall, f1 = _f1(good, "said")
@@ -130,7 +131,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         flagged = [r for r in wrong if r["verdict"] != "identified" or r["confidence"] < 0.5]
         weights = [w for r in good for w in r["weights"]]
         lines.append(
-            f"{name:24} {len(good):3} {precision:5.3f} {recall:5.3f} {f1:5.3f} {sum(exact) / max(len(exact), 1):5.2f} | "
+            f"{name:24} {len(good):3} {precision:5.3f} {recall:5.3f} {f1:5.3f} "
+            f"{sum(exact) / max(len(exact), 1):5.2f} | "
             f"{_f1(good, 'cosine')[2]:9.3f} | {len(sure):10} {len(right):5} | {len(wrong):5} {len(flagged):7} | "
             f"{100 * sum(weights) / len(weights) if weights else float('nan'):6.2f} "
             f"{sum(r['seconds'] for r in good) / max(len(good), 1):5.2f}"

@@ -56,21 +56,15 @@ def perovskite(a: dict[str, int], b: dict[str, int]) -> Composition:
         sublattices=(
             Sublattice(label="A", multiplicity=1, species=ions(a)),
             Sublattice(label="B", multiplicity=1, species=ions(b)),
-            Sublattice(
-                label="X", multiplicity=3, species=(Species(element="O", oxidation_state=-2, parts=1),)
-            ),
+            Sublattice(label="X", multiplicity=3, species=(Species(element="O", oxidation_state=-2, parts=1),)),
         )
     )
 
 
-def recipe(
-    elements: tuple[str, ...] = ("Ba", "Zr", "Ti"), *, celsius: float = 1450, **changes: Any
-) -> Recipe:
+def recipe(elements: tuple[str, ...] = ("Ba", "Zr", "Ti"), *, celsius: float = 1450, **changes: Any) -> Recipe:
     """A plain box-furnace recipe, with changes."""
     fields: dict[str, Any] = {
-        "precursors": tuple(
-            Precursor(formula=POWDER[e], element=e, lot=f"{e}-1", mass=1.0) for e in elements
-        ),
+        "precursors": tuple(Precursor(formula=POWDER[e], element=e, lot=f"{e}-1", mass=1.0) for e in elements),
         "a_site_excess": 0.03,
         "milling": Milling(duration=6 * 3600, medium="ZrO2 balls in ethanol"),
         "form": Form.PELLET,

@@ -30,12 +30,8 @@ def test_na2cl3_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"got -1 e per formula unit of Na2Cl3"):
         Composition(
             sublattices=(
-                Sublattice(
-                    label="A", multiplicity=2, species=(Species(element="Na", oxidation_state=1, parts=1),)
-                ),
-                Sublattice(
-                    label="X", multiplicity=3, species=(Species(element="Cl", oxidation_state=-1, parts=1),)
-                ),
+                Sublattice(label="A", multiplicity=2, species=(Species(element="Na", oxidation_state=1, parts=1),)),
+                Sublattice(label="X", multiplicity=3, species=(Species(element="Cl", oxidation_state=-1, parts=1),)),
             )
         )
 

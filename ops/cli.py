@@ -1,0 +1,117 @@
+"""The command `athanor`. Heavy libraries are imported by the command that needs them, never to print help."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="athanor",
+    help="Runs an autonomous materials laboratory, and can prove afterwards what it did and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+UNUSABLE = 2
+"""Exit code for input that cannot be used."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells expect."""
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  typer's callback
+    if asked:
+        from ops.version import version
+
+        typer.echo(f"athanor {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def athanor(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Runs an autonomous materials laboratory, and can prove afterwards what it did and why."""
+
+
+def complain(message: str) -> None:
+    """One paragraph for people, on stderr."""
+    typer.secho(message, fg=typer.colors.RED, err=True)
+
+
+@app.command()
+def run(
+    campaign: Annotated[str, typer.Argument(help="A shipped campaign (bso-match, quick, file-drop) or a TOML file.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn at random.")] = 0,
+    max_samples: Annotated[int | None, typer.Option(min=0, help="Vials to make, instead of the file's.")] = None,
+    until_weeks: Annotated[float | None, typer.Option(help="Weeks on the lab's clock, instead of the file's.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="composite or random, instead of the file's.")] = None,
+    virtual: Annotated[
+        bool, typer.Option("--virtual/--real-time", help="Let the clock jump when everybody waits.")
+    ] = True,
+    nats: Annotated[str | None, typer.Option(help="Use this NATS server instead of the embedded one.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where everything is written; the same folder goes on.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Run a campaign to its end; Ctrl-C stops it cleanly and the same command goes on."""
+    from ops.running import Wish, run_campaign
+
+    changes: dict[str, dict[str, object]] = {}
+    if max_samples is not None:
+        changes.setdefault("budget", {})["max_samples"] = max_samples
+    if until_weeks is not None:
+        changes.setdefault("budget", {})["max_weeks"] = until_weeks
+    if strategy is not None:
+        changes["planner"] = {"strategy": strategy}
+    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json)
+    raise typer.Exit(run_campaign(wish))
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Fold the recorded events again and compare every agent's memory with what it was."""
+    from ops.replaying import replay_folder
+
+    raise typer.Exit(replay_folder(folder, as_json=as_json))
+
+
+@app.command()
+def identify(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured powder patterns.")],
+    elements: Annotated[str, typer.Option(help="Elements that the sample may contain: Ba,Ti,O")],
+    library: Annotated[Path | None, typer.Option(help="Folder of CIF files, or a phase library in TOML.")] = None,
+    wavelength: Annotated[float | None, typer.Option(help="K-alpha-1 in angstrom, if better known.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Name the phases in measured patterns, or say that they cannot be named."""
+    from ops.identifying import identify_files
+
+    raise typer.Exit(identify_files(files, elements, library, wavelength, as_json=as_json))
+
+
+@app.command()
+def catalogue(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False) -> None:
+    """List every event that agents may say."""
+    from ops.cataloguing import print_catalogue
+
+    raise typer.Exit(print_catalogue(as_json=as_json))
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
