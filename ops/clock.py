@@ -68,6 +68,8 @@ class VirtualClock:
         self._active = 0
         self._count = itertools.count()
         self._expected: list[tuple[int, int]] = []
+        self._pending: set[tuple[int, int]] = set()  # what is in the heap, once
+        self._worked_on: dict[int, int] = {}  # order → last sequence that had its turn
         self._arrived: dict[tuple[int, int], asyncio.Future[None]] = {}
         self._ready: deque[asyncio.Future[None]] = deque()
         self._appointments: list[tuple[datetime, int, asyncio.Future[None]]] = []
@@ -105,16 +107,25 @@ class VirtualClock:
             self._pollers -= 1
 
     def expect(self, sequence: int, order: int) -> None:
-        """Holds time until that delivery has been worked on."""
-        heapq.heappush(self._expected, (sequence, order))
+        """Holds time until that delivery has been worked on.
+
+        Said once or twice it is the same: the network may bring a delivery before its publisher has heard
+        that it is stored, and even have it worked on by then.
+        """
+        if sequence > self._worked_on.get(order, 0):
+            self._hold(sequence, order)
+
+    def _hold(self, sequence: int, order: int) -> None:
+        if (sequence, order) not in self._pending:
+            self._pending.add((sequence, order))
+            heapq.heappush(self._expected, (sequence, order))
         self._rest.clear()
 
     @asynccontextmanager
     async def turn(self, sequence: int, order: int) -> AsyncIterator[None]:
         """Waits until everything earlier in the log has been worked on."""
         key = (sequence, order)
-        if key not in self._expected:
-            self.expect(sequence, order)  # delivered once more
+        self._hold(sequence, order)  # nobody may have expected it: it came early, or once more
         waiter = asyncio.get_running_loop().create_future()
         self._arrived[key] = waiter
         self._next()
@@ -180,7 +191,9 @@ class VirtualClock:
                 waiter = self._arrived.pop(self._expected[0], None)
                 if waiter is None:
                     return  # still on its way
-                heapq.heappop(self._expected)
+                sequence, order = heapq.heappop(self._expected)
+                self._pending.discard((sequence, order))
+                self._worked_on[order] = max(sequence, self._worked_on.get(order, 0))
                 self._grant(waiter)
                 continue
             if self._ready:
