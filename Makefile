@@ -34,12 +34,11 @@ run: $(STAMP) ## run the shipped campaign in virtual time (CAMPAIGN=bso-match OU
 check: $(STAMP) lint ## fast tests, lint, types and import rules
 	$(BIN)/pytest -q -m "not slow" -n 2
 
-lint: $(STAMP) ## ruff, mypy --strict, import rules, docstrings
+lint: $(STAMP) ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/interrogate -q .
 
 test: $(STAMP) lint ## everything: lint, types, import rules, all tests
 	$(BIN)/pytest -q -n 2

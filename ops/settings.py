@@ -118,5 +118,8 @@ def _mistakes(error: ValidationError) -> str:
         elif mistake["type"] == "missing":
             told.append(f"no value for {where} (add it)")
         else:
-            told.append(f"{where} = {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}")
+            got = mistake["input"]
+            value = "" if isinstance(got, dict | list) else f" = {got!r}"
+            message = mistake["msg"].removeprefix("Value error, ")
+            told.append(f"{where}{value}: {message[0].lower()}{message[1:]}")
     return "; ".join(told[:8]) + (f"; and {len(told) - 8} more" if len(told) > 8 else "")

@@ -1,0 +1,66 @@
+"""The command answers quickly, and tells people what to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contracts.catalogue import kinds
+
+ATHANOR = [sys.executable, "-m", "ops.cli"]
+
+
+def athanor(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    return subprocess.run([*ATHANOR, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_help_lists_every_command() -> None:
+    """A newcomer sees what there is."""
+    told = athanor("--help")
+    assert told.returncode == 0
+    for command in ("run", "replay", "identify", "catalogue"):
+        assert command in told.stdout
+
+
+def test_version_is_the_installed_one() -> None:
+    """``--version`` tells the distribution's version."""
+    told = athanor("--version")
+    assert told.stdout.startswith("athanor ")
+    assert told.stdout.split()[1][0].isdigit()
+
+
+def test_the_catalogue_has_every_event() -> None:
+    """One JSON object a kind."""
+    told = athanor("catalogue", "--json")
+    assert [json.loads(line)["kind"] for line in told.stdout.splitlines()] == [k.kind for k in kinds()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "nope"], "Expected a shipped campaign"),
+        (["run", "quick", "--until-weeks", "-1", "--out", "X"], "budget.max_weeks = -1"),
+        (["run", "quick", "--strategy", "magic", "--out", "X"], "planner.strategy"),
+        (["replay", "nowhere"], "Expected the folder of a run"),
+        (["identify", "nothing.xy", "--elements", "Ba,O"], "Expected a readable file"),
+        (["identify", "nothing.xy", "--elements", "Unobtainium"], "Expected symbols of elements"),
+        (["identify", "nothing.xy", "--elements", "Ba", "--wavelength", "99"], "between 0.1 and 5 angstrom"),
+        (["identify", "nothing.xy", "--elements", "Ba", "--library", "nowhere"], "got nothing there"),
+    ],
+)
+def test_what_cannot_be_used_is_said_and_exits_with_2(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One paragraph, exit code 2, no traceback, nothing left behind."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    answer = athanor(*arguments)
+    assert answer.returncode == 2
+    assert told in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,72 @@
+"""Campaign files: what is shipped loads, and every mistake is named."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ops.errors import CampaignFileError
+from ops.settings import load_campaign, shipped
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_shipped_campaigns_load_under_their_own_name(name: str) -> None:
+    """A shipped name is the name in its file, and its plan is whole."""
+    campaign = load_campaign(name)
+    assert campaign.name == name
+    assert campaign.plan.goal.lattice == 4.116
+
+
+def test_the_command_line_changes_single_values() -> None:
+    """What was typed replaces the file's value and nothing else."""
+    campaign = load_campaign("quick", {"budget": {"max_samples": 5}})
+    assert campaign.budget.max_samples == 5
+    assert campaign.budget.max_weeks == load_campaign("quick").budget.max_weeks
+
+
+def _with(tmp_path: Path, old: str, new: str) -> str:
+    text = shipped()["quick"]
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new, 1))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("alpha = 0.1", "alpha = 0.7", r"trust\.alpha = 0\.7: input should be less than 0\.5"),
+        ("alpha = 0.1", "alpha = 0.1\ncolour = 'red'", r"an unknown key trust\.colour \(remove it"),
+        ("[scan]", "[scam]", r"no value for scan \(add it\).*an unknown key scam"),
+        ("tolerance_factor = [0.96, 1.04]", "tolerance_factor = [1.2, 1.1]", r"space: expected a tolerance-factor"),
+        ('a_site = ["Ca", "Sr", "Ba"]', 'a_site = ["Ca", "Sr", "Ti"]', r"each element on one site, got \['Ti'\]"),
+        ("step = 0.02", "step = -1", r"scan\.step = -1"),
+        ("dropped_vial = 0.005", "dropped_vial = 5", r"simulation\.faults\.dropped_vial = 5"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+    """The message says which key, what was found and what is allowed."""
+    with pytest.raises(CampaignFileError, match=told):
+        load_campaign(_with(tmp_path, old, new))
+
+
+def test_what_is_no_toml_is_said_with_its_line(tmp_path: Path) -> None:
+    """A syntax error names the place in the file."""
+    path = tmp_path / "broken.toml"
+    path.write_text("name = \n")
+    with pytest.raises(CampaignFileError, match="Expected TOML in .*line 1"):
+        load_campaign(str(path))
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    """A typo gets the list of what is shipped."""
+    with pytest.raises(CampaignFileError, match=r"bso-match, .*quick.*got 'bso-macth'"):
+        load_campaign("bso-macth")
+
+
+def test_comments_of_shipped_files_do_not_lie() -> None:
+    """The documented unit of each scan value is the one that the plan takes: 75 degrees in 0.02 steps."""
+    scan = tomllib.loads(shipped()["bso-match"])["scan"]
+    assert (scan["stop"] - scan["start"]) / scan["step"] == pytest.approx(3750)

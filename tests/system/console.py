@@ -1,0 +1,74 @@
+"""The command as a person uses it: processes, folders, and the log that they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from bus.blobs import BlobStore
+from bus.jetstream import JetStreamBus
+from bus.protocol import Recorded
+from bus.server import EmbeddedServer
+from ops.settings import shipped
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line."""
+    return [sys.executable, "-m", "ops.cli", *map(str, arguments)]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """What a person's shell gives, with changes."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **changes}
+
+
+def athanor(*arguments: object, timeout: float = 280, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command to its end."""
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=timeout, check=False, env=environment(**changes)
+    )
+
+
+def summary(told: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The JSON object in the last line."""
+    assert told.returncode == 0, told.stderr[-3000:]
+    document: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return document
+
+
+def small(folder: Path, name: str = "small", *, changes: dict[str, str] | None = None) -> Path:
+    """A campaign of four vials, in a file: enough to close the loop once."""
+    text = shipped()["quick"]
+    for old, new in {
+        'name = "quick"': f'name = "{name}"',
+        "initial = 6": "initial = 2",
+        "batch = 3": "batch = 2",
+        "pool = 400": "pool = 100",
+        "max_samples = 12": "max_samples = 4",
+        "dwells_h = [4, 8, 12, 24, 48]": "dwells_h = [12]",
+        **(changes or {}),
+    }.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    path = folder / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+async def read_log(folder: Path, scratch: Path) -> list[Recorded]:
+    """The events that a run left, read from a copy of its store."""
+    shutil.copytree(folder / "store" / "jetstream", scratch / "jetstream")
+    async with AsyncExitStack() as stack:
+        server = await EmbeddedServer.start(scratch)
+        stack.push_async_callback(server.stop)
+        bus = await JetStreamBus.connect(server.url, BlobStore(folder / "blobs"))
+        stack.push_async_callback(bus.close)
+        return [recorded async for recorded in bus.read()]
