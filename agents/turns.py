@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol
 
 
@@ -30,4 +30,8 @@ class Turns(Protocol):
 
     def outside(self) -> AbstractAsyncContextManager[None]:
         """Waits for a turn for something that came from outside the log."""
+        ...
+
+    def watch(self) -> AbstractContextManager[None]:
+        """While it is held, something may come from outside at any time: the lab is never at rest."""
         ...

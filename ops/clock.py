@@ -11,14 +11,19 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections import deque
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-_HOLDS_TURN: ContextVar[bool] = ContextVar("holds_turn", default=False)
+SLICE = 60.0
+"""Longest sleep in real seconds before the wall clock is looked at again: it may be set meanwhile."""
+
+Place = tuple[int, int]
+"""Sequence in the log, and order of the agent that it is delivered to."""
 
 
 class RealClock:
@@ -31,7 +36,7 @@ class RealClock:
     async def sleep_until(self, when: datetime) -> None:
         """Returns at `when`; at once if that is past."""
         while (left := (when - self.now()).total_seconds()) > 0:
-            await asyncio.sleep(min(left, 60.0))  # in slices: the wall clock may be set meanwhile
+            await asyncio.sleep(min(left, SLICE))
 
     async def poll(self, seconds: float) -> None:
         """Waits for the outside world."""
@@ -50,9 +55,54 @@ class RealClock:
         """At once."""
         yield
 
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """The real lab is never at rest anyway."""
+        yield
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Starts work beside everything else."""
         return asyncio.create_task(work)
+
+
+@dataclass(eq=False)
+class _Hold:
+    """One activity and whether it holds the turn.
+
+    Tasks that it starts inherit it with their context: what it awaits in such a task, under a time limit say,
+    gives the turn away as if it did so itself. Its tasks must not sleep on this clock while it works on.
+    """
+
+    place: Place | None
+    """What it works on; none for what came from outside."""
+    seat: int | None
+    """The agent that hears nothing while this activity waits; none if it goes on listening."""
+    held: bool = True
+
+
+_HOLD: ContextVar[_Hold | None] = ContextVar("hold", default=None)
+
+
+@dataclass(order=True)
+class _Appointment:
+    """Somebody who waits for a time. At equal times the log decides, so that a restart keeps the order."""
+
+    when: datetime
+    place: tuple[float, float]
+    count: int
+    waiter: asyncio.Future[None] = field(compare=False)
+
+
+@dataclass
+class _Seat:
+    """Deliveries on their way to one agent."""
+
+    waiting: list[int] = field(default_factory=list)
+    """Sequences, a heap."""
+    members: set[int] = field(default_factory=set)
+    """The same, to look them up."""
+    reached: int = 0
+    """The last that had its turn."""
 
 
 class VirtualClock:
@@ -60,117 +110,189 @@ class VirtualClock:
 
     One activity runs at a time. When it ends, or waits for an appointment, the next is, in this order: the
     earliest expected delivery (and if it is still on its way, nobody), what came from outside, the earliest
-    appointment. Appointments at the same time are kept in the order in which they were made.
+    appointment. An agent that waits inside a turn hears nothing meanwhile: what is delivered to it waits with
+    it, and the others go on.
     """
 
     def __init__(self, start: datetime) -> None:
         self._now = start
         self._active = 0
         self._count = itertools.count()
-        self._expected: list[tuple[int, int]] = []
-        self._pending: set[tuple[int, int]] = set()  # what is in the heap, once
-        self._worked_on: dict[int, int] = {}  # order → last sequence that had its turn
-        self._arrived: dict[tuple[int, int], asyncio.Future[None]] = {}
+        self._seats: dict[int, _Seat] = {}
+        self._deaf: Counter[int] = Counter()
+        self._arrived: dict[Place, asyncio.Future[None]] = {}
         self._ready: deque[asyncio.Future[None]] = deque()
-        self._appointments: list[tuple[datetime, int, asyncio.Future[None]]] = []
-        self._pollers = 0
+        self._appointments: list[_Appointment] = []
+        self._abroad = 0
+        self._watchers = 0
         self._rest = asyncio.Event()
 
     def now(self) -> datetime:
         """The virtual time."""
         return self._now
 
+    # waiting -------------------------------------------------------------------------------------
+
     async def sleep_until(self, when: datetime) -> None:
         """Lets the others go on until it is `when`."""
         if when <= self._now:
             return
+        hold = self._mine()
+        place = hold.place if hold and hold.place else (float("inf"), float("inf"))
         waiter = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._appointments, (when, next(self._count), waiter))
-        await self._wait(waiter)
+        heapq.heappush(self._appointments, _Appointment(when, place, next(self._count), waiter))
+        self._rest.clear()
+        if hold is None:  # somebody who takes no turns: woken in time, and nobody waits for him
+            self._next()
+            await self._turn_of(waiter)
+            self._leave()
+            return
+        with self._away(hold, waiter):
+            await waiter
 
     async def poll(self, seconds: float) -> None:
-        """Waits in real seconds; whoever holds a turn lets the others go on meanwhile."""
-        self._pollers += 1
+        """Waits in real seconds; whoever holds the turn lets the others go on, but no appointment comes near."""
+        hold = self._mine()
+        if hold is None:
+            await asyncio.sleep(seconds)
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._abroad += 1
         try:
-            if not _HOLDS_TURN.get():
-                await asyncio.sleep(seconds)
-                return
-            self._leave()
-            try:
-                await asyncio.sleep(seconds)
-            finally:
-                waiter = asyncio.get_running_loop().create_future()
-                self._ready.append(waiter)
-                self._next()
-            await waiter
+            with self._away(hold, waiter):
+                try:
+                    await asyncio.sleep(seconds)
+                finally:
+                    self._abroad -= 1
+                    self._ready.append(waiter)
+                    self._next()
+                await waiter
+        except asyncio.CancelledError:
+            waiter.cancel()
+            raise
+
+    async def rest(self) -> None:
+        """Returns when nothing is expected, nobody works or watches, and there is no appointment to jump to."""
+        self._next()
+        await self._rest.wait()
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """While it is held the lab is not at rest: something may come from outside."""
+        self._watchers += 1
+        self._rest.clear()
+        try:
+            yield
         finally:
-            self._pollers -= 1
+            self._watchers -= 1
+            self._next()
+
+    # turns ---------------------------------------------------------------------------------------
 
     def expect(self, sequence: int, order: int) -> None:
-        """Holds time until that delivery has been worked on.
-
-        Said once or twice it is the same: the network may bring a delivery before its publisher has heard
-        that it is stored, and even have it worked on by then.
-        """
-        if sequence > self._worked_on.get(order, 0):
-            self._hold(sequence, order)
-
-    def _hold(self, sequence: int, order: int) -> None:
-        if (sequence, order) not in self._pending:
-            self._pending.add((sequence, order))
-            heapq.heappush(self._expected, (sequence, order))
-        self._rest.clear()
+        """Holds time until that delivery has been worked on; one that has been is not waited for again."""
+        seat = self._seats.setdefault(order, _Seat())
+        if sequence > seat.reached:
+            self._enlist(seat, sequence)
 
     @asynccontextmanager
     async def turn(self, sequence: int, order: int) -> AsyncIterator[None]:
         """Waits until everything earlier in the log has been worked on."""
-        key = (sequence, order)
-        self._hold(sequence, order)  # nobody may have expected it: it came early, or once more
-        waiter = asyncio.get_running_loop().create_future()
-        self._arrived[key] = waiter
-        self._next()
-        await waiter
-        token = _HOLDS_TURN.set(True)
-        try:
+        self._enlist(self._seats.setdefault(order, _Seat()), sequence)
+        waiter = self._arrived[sequence, order] = asyncio.get_running_loop().create_future()
+        async with self._held(waiter, (sequence, order), order):
             yield
-        finally:
-            _HOLDS_TURN.reset(token)
-            self._leave()
 
     @asynccontextmanager
     async def outside(self) -> AsyncIterator[None]:
         """Waits for a turn for something that no delivery led to."""
         waiter = asyncio.get_running_loop().create_future()
         self._ready.append(waiter)
-        self._next()
-        await waiter
-        token = _HOLDS_TURN.set(True)
-        try:
+        self._rest.clear()
+        async with self._held(waiter, None, None):
             yield
-        finally:
-            _HOLDS_TURN.reset(token)
-            self._leave()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Starts work that holds the turn until it waits or ends."""
+        mother = self._mine()
         self._active += 1
+        begun = False
 
         async def hold() -> None:
-            _HOLDS_TURN.set(True)
+            nonlocal begun
+            begun = True
+            mine = _Hold(mother.place if mother else None, None)
+            _HOLD.set(mine)
             try:
                 await work
             finally:
+                self._give_up(mine)
+
+        def ended(_task: asyncio.Task[None]) -> None:
+            if not begun:  # cancelled before its first step
+                work.close()
                 self._leave()
 
-        return asyncio.create_task(hold())
+        task = asyncio.create_task(hold())
+        task.add_done_callback(ended)
+        return task
 
-    async def rest(self) -> None:
-        """Returns when nothing is expected, nobody works, and there is no appointment left to jump to."""
-        await self._rest.wait()
+    @asynccontextmanager
+    async def _held(self, waiter: asyncio.Future[None], place: Place | None, seat: int | None) -> AsyncIterator[None]:
+        self._next()
+        await self._turn_of(waiter)
+        mine = _Hold(place, seat)
+        token = _HOLD.set(mine)
+        try:
+            yield
+        finally:
+            _HOLD.reset(token)
+            self._give_up(mine)
 
-    async def _wait(self, waiter: asyncio.Future[None]) -> None:
-        self._leave()
-        await waiter
+    # the order of things -------------------------------------------------------------------------
+
+    @staticmethod
+    def _mine() -> _Hold | None:
+        """The hold of this activity, if the turn is its own now; a task that outlives the activity has none."""
+        hold = _HOLD.get()
+        return hold if hold is not None and hold.held else None
+
+    def _enlist(self, seat: _Seat, sequence: int) -> None:
+        if sequence not in seat.members:
+            seat.members.add(sequence)
+            heapq.heappush(seat.waiting, sequence)
+            self._rest.clear()
+
+    async def _turn_of(self, waiter: asyncio.Future[None]) -> None:
+        """Waits for the turn; one that comes to somebody who is cancelled at that moment is passed on."""
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():
+                self._leave()
+            raise
+
+    @contextmanager
+    def _away(self, hold: _Hold, waiter: asyncio.Future[None]) -> Iterator[None]:
+        """Lets the others go on; on return the turn is held again."""
+        if hold.seat is not None:
+            self._deaf[hold.seat] += 1
+        self._give_up(hold)
+        try:
+            yield
+        except BaseException:
+            if waiter.cancelled() or not waiter.done():
+                self._active += 1  # it holds the turn while it unwinds, and gives it away as usual
+            raise
+        finally:
+            hold.held = True
+            if hold.seat is not None:
+                self._deaf[hold.seat] -= 1
+
+    def _give_up(self, hold: _Hold) -> None:
+        if hold.held:
+            hold.held = False
+            self._leave()
 
     def _leave(self) -> None:
         self._active -= 1
@@ -184,27 +306,34 @@ class VirtualClock:
         waiter.set_result(None)
         return True
 
+    def _earliest(self) -> Place | None:
+        """The first expected delivery to an agent that listens."""
+        heads = ((s.waiting[0], order) for order, s in self._seats.items() if s.waiting and not self._deaf[order])
+        return min(heads, default=None)
+
     def _next(self) -> None:
         """Gives the turn to whoever is next, if nobody holds it."""
         while self._active == 0:
-            if self._expected:
-                waiter = self._arrived.pop(self._expected[0], None)
+            if (place := self._earliest()) is not None:
+                waiter = self._arrived.pop(place, None)
                 if waiter is None:
                     return  # still on its way
-                sequence, order = heapq.heappop(self._expected)
-                self._pending.discard((sequence, order))
-                self._worked_on[order] = max(sequence, self._worked_on.get(order, 0))
-                self._grant(waiter)
-                continue
-            if self._ready:
+                sequence, order = place
+                seat = self._seats[order]
+                heapq.heappop(seat.waiting)
+                seat.members.discard(sequence)
+                if self._grant(waiter):
+                    seat.reached = max(seat.reached, sequence)
+            elif self._ready:
                 self._grant(self._ready.popleft())
-                continue
-            if self._appointments:
-                when, _, waiter = heapq.heappop(self._appointments)
-                if not waiter.done():
-                    self._now = max(self._now, when)
-                    self._grant(waiter)
-                continue
-            if self._pollers == 0:
-                self._rest.set()
-            return
+            elif self._abroad:
+                return  # time does not pass while somebody waits for the outside world
+            elif self._appointments:
+                appointment = heapq.heappop(self._appointments)
+                if not appointment.waiter.done():
+                    self._now = max(self._now, appointment.when)
+                    self._grant(appointment.waiter)
+            else:
+                if not self._watchers:
+                    self._rest.set()
+                return
