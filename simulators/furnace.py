@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from contracts.errors import InstrumentBusyError, InstrumentError
+from contracts.errors import InstrumentError
 from contracts.instruments import (
     ActionState,
     Clock,
@@ -19,6 +19,7 @@ from contracts.instruments import (
 from simulators.dice import dice
 from simulators.faults import Faults
 from simulators.journal import Entry, Journal
+from simulators.world.powders import atoms_in, moles_weighed, oxide_mass
 from simulators.world.reaction import Firing
 from simulators.world.thermochemistry import CHARGES
 from simulators.world.vial import Contents, contents, weighed
@@ -29,10 +30,6 @@ VIBRATION_LIMIT = 1.5
 """Acceleration in g above which the robot arm reports a drop."""
 OVERSHOOT_LIMIT = 20.0
 """Kelvin above the set point at which the controller complains."""
-MOLAR_MASS = {
-    "Ca": 40.078, "Sr": 87.62, "Ba": 137.327, "La": 138.905, "Ti": 47.867, "Zr": 91.224, "Sn": 118.71, "Hf": 178.49,
-    "Al": 26.982, "Sc": 44.956, "In": 114.818, "O": 15.999,
-}  # fmt: skip
 
 
 class Bench:
@@ -42,18 +39,22 @@ class Bench:
         self.seed, self.faults = seed, faults
         self.lines: list[SimulatedSynthesiser] = []
 
-    def history(self, sample: str) -> tuple[StepSample | None, list[Firing]]:
-        """What was weighed into a vial, and the firings that it went through."""
+    def history(self, sample: str, until: datetime | None = None) -> tuple[StepSample | None, list[Firing]]:
+        """What was weighed into a vial, and the firings that it has behind it.
+
+        Args:
+            sample: the vial.
+            until: what ended later has not happened yet; everything counts without it.
+        """
         who: StepSample | None = None
         firings: list[tuple[datetime, Firing]] = []
         for line in self.lines:
-            for entry in line.journal:
-                request = StepRequest.model_validate(entry.request)
-                mine = next((s for s in request.samples if s.sample_id == sample), None)
-                if mine is None:
+            for entry in line.actions_on(sample):
+                if until is not None and entry.ends_at > until:
                     continue
+                request = StepRequest.model_validate(entry.request)
                 if request.step is StepKind.WEIGH:
-                    who = mine
+                    who = next(s for s in request.samples if s.sample_id == sample)
                 elif request.step is StepKind.FIRE:
                     firings.append((entry.started_at, line.true_firing(request)))
         return who, [f for _, f in sorted(firings, key=lambda f: f[0])]
@@ -68,13 +69,13 @@ class Bench:
             for entry in line.journal:
                 line.findings(StepRequest.model_validate(entry.request))
 
-    def contents(self, sample: str) -> Contents | None:
-        """What a vial really holds; none if it was never filled."""
-        who, firings = self.history(sample)
+    def contents(self, sample: str, until: datetime | None = None) -> Contents | None:
+        """What a vial really holds at a time; none if it was never filled."""
+        who, firings = self.history(sample, until)
         if who is None:
             return None
         mistake = self.faults.misweigh(who)
-        amounts = weighed(self.seed, sample, who.composition, who.recipe, mistake[:2] if mistake else None)
+        amounts = weighed(self.seed, sample, who.recipe, mistake[:2] if mistake else None)
         return contents(self.seed, sample, who.composition, who.recipe, amounts, firings)
 
 
@@ -83,8 +84,11 @@ class SimulatedSynthesiser:
 
     def __init__(self, name: str, bench: Bench, clock: Clock, folder: Path) -> None:
         self._name, self.bench, self.clock = name, bench, clock
-        self.journal = Journal(folder / name)
+        self.journal = Journal(folder, name)
         self.offset = float(dice(bench.seed, name, "thermocouple").normal(0, 6))
+        self._actions: dict[str, list[Entry]] = {}
+        for entry in self.journal:
+            self._file(entry)
         bench.lines.append(self)
 
     @property
@@ -94,37 +98,30 @@ class SimulatedSynthesiser:
 
     async def start(self, request: StepRequest) -> None:
         """Begins an action, once for each key."""
-        if self.journal.knows(request.key):
-            return
-        if self.journal.is_unreadable(request.key):
-            raise InstrumentError(
-                self._name, f"Expected a readable journal entry for {request.key}, got a damaged one."
-            )
-        now = self.clock.now()
-        if (busy := self._busy(now)) is not None:
-            raise InstrumentBusyError(self._name, busy.key, busy.ends_at)
-        ends = now + self._duration(request)
-        self.journal.write(request.key, now, ends, request.model_dump(mode="json"))
+        _check(self._name, request)
+        begun = self.journal.begin(
+            request.key, self.clock.now(), self._duration(request), request.model_dump(mode="json")
+        )
+        if begun is not None:
+            self._file(begun)
 
     async def ask(self, key: str) -> ActionState:
         """What became of a key."""
-        if self.journal.is_unreadable(key):
-            return ActionState.UNKNOWN
-        entry = self.journal.entries.get(key)
-        if entry is None:
-            return ActionState.NEVER_SEEN
-        return ActionState.DONE if entry.ends_at <= self.clock.now() else ActionState.RUNNING
+        return self.journal.state(key, self.clock.now())
 
     async def finish(self, key: str) -> StepReport:
         """Waits for the end of an action and reports."""
-        entry = self.journal.entries.get(key)
-        if entry is None:
-            raise InstrumentError(self._name, f"Expected an action that was started, got the unknown key {key!r}.")
+        entry = self.journal.entry(key)
         await self.clock.sleep_until(entry.ends_at)
         return self._report(entry, StepRequest.model_validate(entry.request))
 
-    def _busy(self, now: datetime) -> Entry | None:
-        return next((e for e in self.journal if e.ends_at > now), None)
+    def actions_on(self, sample: str) -> tuple[Entry, ...]:
+        """Everything that was done to a vial, in order."""
+        return tuple(self._actions.get(sample, ()))
+
+    def _file(self, entry: Entry) -> None:
+        for sample in entry.request["samples"]:
+            self._actions.setdefault(sample["sample_id"], []).append(entry)
 
     @staticmethod
     def _duration(request: StepRequest) -> timedelta:
@@ -143,7 +140,8 @@ class SimulatedSynthesiser:
         scatter = float(dice(self.bench.seed, request.key, "temperature").normal(0, 3))
         celsius = profile.peak - 273.15 + self.offset + scatter + overshoot
         dwell = sum(s.dwell for s in profile.segments if s.target > profile.peak - 50) / 3600
-        ramp = 60.0 / profile.segments[-1].rate / 60.0  # the last sixty kelvin below the peak count half
+        # an Arrhenius rate makes of the way up as much as R T²/E, about sixty kelvin of it, at the peak
+        ramp = 60.0 / next(s.rate for s in profile.segments if s.target == profile.peak) / 60.0
         return Firing(celsius, dwell + ramp)
 
     def _report(self, entry: Entry, request: StepRequest) -> StepReport:
@@ -202,37 +200,31 @@ class SimulatedSynthesiser:
         return readings, [SampleTrouble(sample_id=s.sample_id, reason=reason, lost=False) for s in request.samples]
 
     def _unloading(self, sample: StepSample) -> tuple[list[Reading], list[SampleTrouble]]:
-        planned = _oxide_mass(sample)
         mistake = self.bench.faults.misweigh(sample)
-        factor = 1.0
-        if mistake is not None:
-            share = sample.composition.amounts[mistake[0]] * MOLAR_MASS[mistake[0]] / _formula_mass(sample)
-            factor += share * (mistake[1] - 1)
+        wrong, factor = mistake[:2] if mistake else ("", 1.0)
+        oxides = {e: n * oxide_mass(e) for e, n in moles_weighed(sample.recipe.precursors).items()}
+        total = sum(mass * (factor if e == wrong else 1.0) for e, mass in oxides.items())
         scatter = float(dice(self.bench.seed, sample.sample_id, "product").normal(0, 0.002))
-        mass = planned * factor * (1 + scatter)
-        return [Reading(name="product mass", value=round(mass, 4), unit="g")], []
+        return [Reading(name="product mass", value=round(total * (1 + scatter), 4), unit="g")], []
 
 
-def _formula_mass(sample: StepSample) -> float:
-    return sum(MOLAR_MASS[e] * n for e, n in sample.composition.amounts.items())
+def _check(instrument: str, request: StepRequest) -> None:
+    """Refuses what this line cannot make.
 
-
-def _oxide_mass(sample: StepSample) -> float:
-    """Mass of the oxides in what was weighed, g: cations with the oxygen that balances them."""
-    total = 0.0
-    for precursor in sample.recipe.precursors:
-        cation = MOLAR_MASS[precursor.element]
-        per_gram = 1 / _mass_per_cation(precursor.formula, precursor.element)
-        total += precursor.mass * per_gram * (cation + CHARGES[precursor.element] / 2 * MOLAR_MASS["O"])
-    return total
-
-
-def _mass_per_cation(formula: str, element: str) -> float:
-    """Mass of a powder that brings one mole of its cation, g."""
-    import re
-
-    weights = MOLAR_MASS | {"C": 12.011, "H": 1.008}
-    counts: dict[str, float] = {}
-    for symbol, number in re.findall(r"([A-Z][a-z]?)(\d*\.?\d*)", formula):
-        counts[symbol] = counts.get(symbol, 0.0) + float(number or 1)
-    return sum(weights[s] * n for s, n in counts.items()) / counts[element]
+    Raises:
+        InstrumentError: a powder that does not bring its cation, or no perovskite.
+    """
+    for sample in request.samples:
+        for powder in sample.recipe.precursors:
+            if powder.element not in atoms_in(powder.formula) or powder.element not in CHARGES:
+                known = " ".join(CHARGES)
+                raise InstrumentError(
+                    instrument,
+                    f"Expected a powder that brings one of {known}, got {powder.formula} for {powder.element}.",
+                )
+        if not {"A", "B"} <= {site.label for site in sample.composition.sublattices}:
+            raise InstrumentError(
+                instrument,
+                f"Expected a perovskite with the sites A and B, got {sample.composition.formula}. "
+                "This line makes no other compounds.",
+            )

@@ -1,7 +1,8 @@
 """What an instrument remembers of the actions it was asked for, on disk, so that a crash forgets none.
 
-One small JSON file a key, written whole or not at all. An entry that cannot be read is not guessed at: the
-instrument then says that it does not know what became of that key.
+One small JSON file a key, written whole or not at all, with a digest over what it says. An entry that cannot
+be read, or that says something else than was written, is not guessed at: the instrument then says that it
+does not know what became of that key.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from contracts.errors import InstrumentBusyError, InstrumentError
+from contracts.instruments import ActionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,50 +33,101 @@ class Entry:
 
 
 class Journal:
-    """The actions of one instrument, in a folder."""
+    """The actions of one instrument, in a folder of its name."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.entries: dict[str, Entry] = {}
-        self.unreadable: set[str] = set()
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(folder.glob("*.json")):
+    def __init__(self, folder: Path, instrument: str) -> None:
+        self.folder, self.instrument = folder / instrument, instrument
+        self._entries: dict[str, Entry] = {}
+        self._unreadable: set[str] = set()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        found = []
+        for path in self.folder.glob("*.json"):
             try:
-                entry = _read(path)
+                found.append(_read(path))
             except (OSError, ValueError, KeyError, TypeError):
-                self.unreadable.add(path.stem)
-                continue
-            self.entries[entry.key] = entry
+                self._unreadable.add(path.stem)
+        for entry in sorted(found, key=lambda e: e.order):
+            self._entries[entry.key] = entry
 
     def __iter__(self) -> Iterator[Entry]:
         """Entries in the order in which they were made."""
-        return iter(sorted(self.entries.values(), key=lambda e: e.order))
+        return iter(self._entries.values())
 
-    def knows(self, key: str) -> bool:
-        """Whether there is a readable entry."""
-        return key in self.entries
+    def state(self, key: str, now: datetime) -> ActionState:
+        """What became of a key."""
+        if self._is_unreadable(key):
+            return ActionState.UNKNOWN
+        entry = self._entries.get(key)
+        if entry is None:
+            return ActionState.NEVER_SEEN
+        return ActionState.DONE if entry.ends_at <= now else ActionState.RUNNING
 
-    def is_unreadable(self, key: str) -> bool:
-        """Whether there is an entry that cannot be read."""
-        return _name(key) in self.unreadable
+    def entry(self, key: str) -> Entry:
+        """The entry of an action that was begun.
 
-    def write(self, key: str, started_at: datetime, ends_at: datetime, request: dict[str, Any]) -> Entry:
-        """Makes an entry."""
-        entry = Entry(key, len(self.entries) + 1, started_at, ends_at, request)
-        document = {
+        Raises:
+            InstrumentError: it was never begun, or its entry is damaged.
+        """
+        if (entry := self._entries.get(key)) is not None:
+            return entry
+        if self._is_unreadable(key):
+            raise self._damaged(key)
+        raise InstrumentError(
+            self.instrument,
+            f"Expected an action that {self.instrument} was asked for, got the unknown key {key!r}. Start it first.",
+        )
+
+    def begin(self, key: str, now: datetime, lasts: timedelta, request: dict[str, Any]) -> Entry | None:
+        """Makes an entry, once for each key; none when there is one.
+
+        Raises:
+            InstrumentBusyError: something else is running.
+            InstrumentError: the entry of that key is damaged.
+        """
+        if key in self._entries:
+            return None
+        if self._is_unreadable(key):
+            raise self._damaged(key)
+        if (busy := self._running(now)) is not None:
+            raise InstrumentBusyError(self.instrument, busy.key, busy.ends_at)
+        return self._write(key, now, now + lasts, request)
+
+    def path(self, key: str) -> Path:
+        """The file of an entry."""
+        return self.folder / f"{_name(key)}.json"
+
+    def _running(self, now: datetime) -> Entry | None:
+        return next((e for e in reversed(self._entries.values()) if e.ends_at > now), None)
+
+    def _is_unreadable(self, key: str) -> bool:
+        return _name(key) in self._unreadable
+
+    def _damaged(self, key: str) -> InstrumentError:
+        return InstrumentError(
+            self.instrument,
+            f"Expected a whole journal entry for {key!r}, got the damaged file {self.path(key)}. "
+            "Find out by hand what became of this action: it is not begun again.",
+        )
+
+    def _write(self, key: str, started_at: datetime, ends_at: datetime, request: dict[str, Any]) -> Entry:
+        last = next(reversed(self._entries.values()), None)
+        order = last.order + 1 if last else 1
+        entry = Entry(key, order, started_at, ends_at, request)
+        said = {
             "key": key,
-            "order": entry.order,
+            "order": order,
             "started_at": started_at.isoformat(),
             "ends_at": ends_at.isoformat(),
             "request": request,
         }
         handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file)
+            json.dump({"entry": said, "sha256": _digest(said)}, file)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(self.folder / f"{_name(key)}.json")
-        self.entries[key] = entry
+        Path(temporary).replace(self.path(key))
+        _sync(self.folder)
+        self._entries[key] = entry
         return entry
 
 
@@ -80,12 +135,28 @@ def _name(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
+def _digest(said: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    """Makes the new name as durable as the content."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _read(path: Path) -> Entry:
     document = json.loads(path.read_text(encoding="utf-8"))
+    said = document["entry"]
+    if _digest(said) != document["sha256"] or _name(said["key"]) != path.stem:
+        raise ValueError(f"Expected the entry that was written, got another one in {path}")
     return Entry(
-        document["key"],
-        int(document["order"]),
-        datetime.fromisoformat(document["started_at"]),
-        datetime.fromisoformat(document["ends_at"]),
-        document["request"],
+        said["key"],
+        int(said["order"]),
+        datetime.fromisoformat(said["started_at"]),
+        datetime.fromisoformat(said["ends_at"]),
+        said["request"],
     )

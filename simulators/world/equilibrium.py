@@ -81,6 +81,8 @@ def equilibrium(amounts: Mapping[str, float], kelvin: float, targets: tuple[Pero
         targets: exact compositions offered beside the grid.
     """
     present = {e: n for e, n in amounts.items() if n > 1e-9}
+    if not present:
+        return {}
     names: list[str | Perovskite] = []
     contents: list[Mapping[str, float]] = []
     energies: list[float] = []
@@ -92,7 +94,8 @@ def equilibrium(amounts: Mapping[str, float], kelvin: float, targets: tuple[Pero
             names.append(name)
             contents.append(cations)
             energies.append(enthalpy.value - kelvin * entropy)
-    offered = list(targets)
+    # a target that lacks a cation cannot form: it would make that cation out of nothing
+    offered = [t for t in targets if {e for site in (t.a_site, t.b_site) for e, _ in site} <= present.keys()]
     a_there = tuple(e for e in A_SITE if e in present)
     b_there = tuple(e for e in B_SITE if e in present)
     offered += [

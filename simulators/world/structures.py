@@ -120,9 +120,11 @@ def perovskite(
 ) -> tuple[TrueCrystal, float, str]:
     """The cell of a perovskite, its true pseudo-cubic parameter in Å, and its symmetry."""
     lattice = pseudo_cubic(a_site, b_site)
-    lattice *= (
-        1 + 0.3 * OFFSET * dice(seed, f"{sorted(a_site.items())}{sorted(b_site.items())}", "offset").standard_normal()
+    # of the end members, so that near compositions have near lattices
+    off = sum(
+        x * y * dice(seed, a + b, "offset").standard_normal() for a, x in a_site.items() for b, y in b_site.items()
     )
+    lattice *= 1 + 0.3 * OFFSET * off
     group = symmetry(tolerance)
     tilt = math.sqrt(max(0.985 - tolerance, 0.0))
     cell, sites = _frame(group, lattice, tilt, tolerance)

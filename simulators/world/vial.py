@@ -10,7 +10,8 @@ import numpy as np
 from contracts.materials import Composition
 from contracts.recipe import Cooling, Recipe
 from simulators.dice import dice
-from simulators.world.equilibrium import A_SITE, B_SITE, Perovskite, equilibrium
+from simulators.world.equilibrium import B_SITE, Perovskite, equilibrium
+from simulators.world.powders import moles_weighed
 from simulators.world.reaction import Firing, after_losses, progress
 from simulators.world.structures import TrueCrystal, perovskite, typed
 from simulators.world.thermochemistry import CARBONATES, GAS, tolerance_factor
@@ -21,6 +22,8 @@ OXIDES = {
     "Ca": "CaO", "Sr": "SrO", "Ba": "BaO", "La": "La2O3", "Ti": "TiO2", "Zr": "ZrO2", "Sn": "SnO2", "Hf": "HfO2",
     "Al": "Al2O3", "Sc": "Sc2O3", "In": "In2O3",
 }  # fmt: skip
+ALUMINATES = {"La": Perovskite((("La", 1.0),), (("Al", 1.0),))}
+"""What an alumina crucible makes of a cation, where it is no AAl2O4."""
 CO2_PRESSURE = 4e-4
 """Partial pressure of carbon dioxide in air, bar."""
 
@@ -51,25 +54,19 @@ class Contents:
     """Unevenness of the product, 0 to 0.35."""
 
 
-def weighed(
-    seed: int, sample: str, composition: Composition, recipe: Recipe, misweigh: tuple[str, float] | None
-) -> dict[str, float]:
-    """Moles of each cation that really went in, per formula unit planned.
+def weighed(seed: int, sample: str, recipe: Recipe, misweigh: tuple[str, float] | None) -> dict[str, float]:
+    """Moles of each cation that really went in, per mole of B cations in the recipe.
 
     Args:
         seed: of the world.
         sample: the vial.
-        composition: what was weighed for.
-        recipe: its A-site excess.
+        recipe: the grams that were to be weighed.
         misweigh: (element, factor) of a mistake on the balance.
     """
     rng = dice(seed, sample, "weigh")
-    amounts = {}
-    for element, amount in composition.amounts.items():
-        if element not in A_SITE + B_SITE:
-            continue
-        excess = 1 + recipe.a_site_excess if element in A_SITE else 1.0
-        amounts[element] = amount * excess * (1 + rng.normal(0, 0.004))
+    planned = moles_weighed(recipe.precursors)
+    units = sum(n for e, n in planned.items() if e in B_SITE) or sum(planned.values())
+    amounts = {element: n / units * (1 + rng.normal(0, 0.004)) for element, n in planned.items()}
     if misweigh is not None and misweigh[0] in amounts:
         amounts[misweigh[0]] *= misweigh[1]
     return amounts
@@ -96,7 +93,8 @@ def contents(
     for name, n in _precursors(left, hottest).items():
         moles[name] = moles.get(name, 0.0) + n * (1 - reacted)
     for element, n in eaten.items():
-        moles[f"{element}Al2O4"] = moles.get(f"{element}Al2O4", 0.0) + n
+        crust: str | Perovskite = ALUMINATES.get(element, f"{element}Al2O4")
+        moles[crust] = moles.get(crust, 0.0) + n
     if recipe.profile.cooling is Cooling.FURNACE:
         moles = _aged_in_air(seed, sample, moles)
     return Contents(_as_phases(seed, sample, moles, uneven), reacted, uneven)
