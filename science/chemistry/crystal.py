@@ -1,16 +1,17 @@
 """A crystal: cell, space group, and every atom of the cell.
 
-Structures come from CIF files or from typed facts; both end here, expanded by the symmetry operations of
-the International Tables, so that diffraction needs to know nothing of settings and origins.
+Structures come from CIF files (`cif`) or from typed facts (`phase_facts`); both end here, expanded by the
+symmetry operations of the International Tables, so that diffraction needs to know nothing of settings and origins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, reduce
 from math import gcd
-from pathlib import Path
 
 import gemmi
 import numpy as np
@@ -22,8 +23,8 @@ Array = NDArray[np.float64]
 
 AVOGADRO = 0.602214076
 """Avogadro's number in units of 1e24 / mol: converts g/mol/Å³ to g/cm³."""
-SAME_PLACE = 1e-2
-"""Fractional distance within which symmetry-equivalent positions are one."""
+SAME_PLACE = 5e-3
+"""Fractional distance along each axis within which two positions are one."""
 DEFAULT_B_ISO = 0.5
 
 
@@ -75,14 +76,31 @@ class Site:
 
 @dataclass(frozen=True)
 class Crystal:
-    """A crystal structure with the full content of its cell."""
+    """A crystal structure with the full content of its cell.
+
+    Attributes:
+        name: what it is called where it comes from.
+        formula: what chemists call it.
+        written_group: number of the space group that it was written down in.
+        lattice: its cell.
+        sites: every atom of the cell.
+        source: where it comes from.
+    """
 
     name: str
     formula: str
-    space_group: int
+    written_group: int
     lattice: Lattice
     sites: tuple[Site, ...]
     source: str = ""
+
+    @cached_property
+    def space_group(self) -> int:
+        """Number of its space group; searched for when it was written in P1, as programs write out whole cells.
+
+        Only when somebody asks: in a large library most structures never meet a pattern of their elements.
+        """
+        return self.written_group if self.written_group > 1 else find_symmetry(self.lattice, self.sites)
 
     @property
     def elements(self) -> frozenset[str]:
@@ -133,21 +151,36 @@ def expand(group: gemmi.SpaceGroup, asymmetric: Iterable[Site]) -> tuple[Site, .
         group: space group in its setting.
         asymmetric: one site of each orbit.
     """
-    operations = list(group.operations())
+    return under(_operations(group.xhm()), asymmetric)
+
+
+@cache
+def _operations(setting: str) -> tuple[gemmi.Op, ...]:
+    return tuple(find_space_group(setting).operations())
+
+
+def under(operations: Sequence[gemmi.Op], asymmetric: Iterable[Site]) -> tuple[Site, ...]:
+    """The orbits of some sites under symmetry operations, coincident positions merged."""
+    if len(operations) == 1:
+        return tuple(Site(s.element, s.x % 1.0, s.y % 1.0, s.z % 1.0, s.occupancy, s.b_iso) for s in asymmetric)
+    rotations = np.array([o.rot for o in operations], float) / gemmi.Op.DEN
+    translations = np.array([o.tran for o in operations], float) / gemmi.Op.DEN
     sites: list[Site] = []
     for site in asymmetric:
-        places: list[Array] = []
-        for operation in operations:
-            at = np.mod(np.array(operation.apply_to_xyz([site.x, site.y, site.z])), 1.0)
-            if all(_apart(at, other) for other in places):
-                places.append(at)
-        sites += [Site(site.element, float(x), float(y), float(z), site.occupancy, site.b_iso) for x, y, z in places]
+        orbit = np.mod(rotations @ np.array([site.x, site.y, site.z]) + translations, 1.0)
+        together = _same_place(orbit)
+        taken = np.zeros(len(orbit), bool)
+        for n, (x, y, z) in enumerate(orbit.tolist()):
+            if not taken[n]:
+                taken |= together[n]
+                sites.append(Site(site.element, x, y, z, site.occupancy, site.b_iso))
     return tuple(sites)
 
 
-def _apart(one: Array, other: Array) -> bool:
-    difference = one - other
-    return bool(np.abs(difference - np.round(difference)).max() > SAME_PLACE / 2)
+def _same_place(at: Array) -> NDArray[np.bool_]:
+    """Which of the fractional positions ``(n, 3)`` coincide, ``(n, n)``."""
+    difference = at[:, None, :] - at[None, :, :]
+    return np.asarray((np.abs(difference - np.round(difference)) <= SAME_PLACE).all(-1))
 
 
 @cache
@@ -179,56 +212,8 @@ def _tidy(number: float) -> str:
     return "" if abs(number - 1) < 5e-3 else f"{number:.2f}".rstrip("0").rstrip(".")
 
 
-def read_cif(path: Path) -> Crystal:
-    """The structure in a CIF file.
-
-    Raises:
-        CrystalError: the file cannot be read, or holds no structure.
-    """
-    try:
-        document = gemmi.cif.read(str(path))
-        structures = [s for block in document if (s := gemmi.make_small_structure_from_block(block)).sites]
-    except (ValueError, RuntimeError, OSError, UnicodeDecodeError) as error:
-        raise CrystalError(f"Expected a CIF file at {path}, got: {error}") from error
-    if not structures:
-        raise CrystalError(f"Expected atom sites in {path}, got none.")
-    return _from_gemmi(structures[0], path)
-
-
-def _from_gemmi(small: gemmi.SmallStructure, path: Path) -> Crystal:
-    cell = small.cell
-    lattice = Lattice(cell.a, cell.b, cell.c, cell.alpha, cell.beta, cell.gamma)
-    if not all(np.isfinite(lattice.parameters)) or min(lattice.parameters) <= 0 or lattice.volume < 1:
-        raise CrystalError(f"Expected a unit cell in {path}, got {lattice.parameters}.")
-    group = small.spacegroup or gemmi.find_spacegroup_by_name(small.spacegroup_hm or "")
-    asymmetric = [
-        Site(
-            _element(site, path),
-            site.fract.x,
-            site.fract.y,
-            site.fract.z,
-            float(site.occ),
-            float(site.u_iso) * 8 * np.pi**2 if 0 < site.u_iso < 0.2 else DEFAULT_B_ISO,
-        )
-        for site in small.sites
-        if site.occ > 0
-    ]
-    if any(not np.isfinite([s.x, s.y, s.z, s.occupancy]).all() for s in asymmetric):
-        raise CrystalError(f"Expected finite coordinates and occupancies in {path}, got others.")
-    if group is None:
-        operations = list(small.symops)
-        if not operations:
-            raise CrystalError(f"Expected a space group in {path}, got {small.spacegroup_hm!r}.")
-        group = gemmi.find_spacegroup_by_ops(gemmi.GroupOps([gemmi.Op(o) for o in operations]))
-        if group is None:
-            raise CrystalError(f"Expected symmetry operations of a space group in {path}, got others.")
-    sites = expand(group, asymmetric)
-    number = int(group.number) if group.number > 1 else find_symmetry(lattice, sites)
-    return Crystal(path.stem, reduced_formula(sites), number, lattice, sites, source=path.name)
-
-
 def find_symmetry(lattice: Lattice, sites: tuple[Site, ...], tolerance: float = 0.02) -> int:
-    """Space group number of a cell that was written out in P1.
+    """Space group number of a cell that was written out in P1; 1 if no symmetry is found.
 
     Args:
         lattice: the cell.
@@ -237,21 +222,32 @@ def find_symmetry(lattice: Lattice, sites: tuple[Site, ...], tolerance: float = 
     """
     import spglib
 
-    places: dict[tuple[float, ...], list[tuple[str, float]]] = {}
-    for site in sites:
-        at = tuple(round(v % 1.0, 3) % 1.0 for v in (site.x, site.y, site.z))
-        places.setdefault(at, []).append((site.element, round(site.occupancy, 3)))
+    at = np.array([(s.x, s.y, s.z) for s in sites])
+    mixtures: dict[int, list[tuple[str, float]]] = {}
+    for site, first in zip(sites, _same_place(at).argmax(1).tolist(), strict=True):
+        mixtures.setdefault(first, []).append((site.element, round(site.occupancy, 3)))
     kinds: dict[tuple[tuple[str, float], ...], int] = {}
-    numbers = [kinds.setdefault(tuple(sorted(mix)), len(kinds) + 1) for mix in places.values()]
-    try:
-        found = spglib.get_symmetry_dataset((lattice.matrix().tolist(), list(places), numbers), symprec=tolerance)
-    except Exception:  # noqa: BLE001  spglib has no error of its own; no symmetry found is P1
-        return 1
+    numbers = [kinds.setdefault(tuple(sorted(mix)), len(kinds) + 1) for mix in mixtures.values()]
+    cell = (lattice.matrix().tolist(), at[list(mixtures)].tolist(), numbers)
+    with _quiet_spglib():
+        try:
+            found = spglib.get_symmetry_dataset(cell, symprec=tolerance)
+        except Exception:  # noqa: BLE001  whatever it trips over in a strange cell, no symmetry found is P1
+            return 1
     return int(found.number) if found is not None else 1
 
 
-def _element(site: gemmi.SmallStructure.Site, path: Path) -> str:
-    symbol = str(site.element.name)
-    if symbol == "X":
-        raise CrystalError(f"Expected elements in {path}, got the atom label {site.label!r}.")
-    return "H" if symbol == "D" else symbol
+@contextmanager
+def _quiet_spglib() -> Iterator[None]:
+    """Without spglib's remarks on stderr about searches that fail; it raises an error for them instead."""
+    switches = {"SPGLIB_WARNING": "OFF", "SPGLIB_OLD_ERROR_HANDLING": "0"}
+    before = {name: os.environ.get(name) for name in switches}
+    os.environ.update(switches)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

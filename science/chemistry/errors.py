@@ -4,6 +4,7 @@
 
     ChemistryError
     ├── CrystalError      a structure that cannot be read or built
+    ├── FormulaError      a text that is no chemical formula
     ├── PhaseFactError    a phase library file that contradicts itself
     └── UnknownIonError   an ion of which no radius or charge is known here
 """
@@ -17,6 +18,10 @@ class ChemistryError(Exception):
 
 class CrystalError(ChemistryError):
     """A structure cannot be read or built."""
+
+
+class FormulaError(ChemistryError):
+    """A text is no chemical formula."""
 
 
 class PhaseFactError(ChemistryError):

@@ -2,7 +2,8 @@
 
 A file holds ``[[phase]]`` tables with the symbol of the setting, the cell, the asymmetric unit with site
 multiplicities, reference density and lines, and a source. Whoever reads one gets an error for every
-contradiction: a multiplicity that the position does not have, charges that do not cancel, a wrong number.
+contradiction: a multiplicity that the position does not have, charges that do not cancel, a wrong number,
+a content of the cell that is not the formula or does not weigh what it should.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
+from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
 from science.chemistry.crystal import Crystal, Lattice, Site, expand, find_space_group
-from science.chemistry.errors import CrystalError, PhaseFactError
+from science.chemistry.errors import CrystalError, FormulaError, PhaseFactError
+from science.chemistry.formula import amounts
 
 KEYS = frozenset(
     "id formula space_group number cell density strongest_d role source certainty sites note".split()  # noqa: SIM905
 )
 REQUIRED = KEYS - {"note"}
+DENSITY_TOLERANCE = 0.02
+"""Relative difference between the stated density and that of the cell; room temperatures and rounding differ."""
 SITE_KEYS = frozenset({"element", "charge", "multiplicity", "at", "occupancy", "b_iso"})
 
 
@@ -61,6 +66,14 @@ class PhaseFact:
         return Crystal(self.id, self.formula, self.number, self.lattice, expand(group, asymmetric), self.source)
 
     @property
+    def content(self) -> dict[str, float]:
+        """Element → atoms in the cell."""
+        content: dict[str, float] = {}
+        for site in self.sites:
+            content[site.element] = content.get(site.element, 0.0) + site.multiplicity * site.occupancy
+        return content
+
+    @property
     def charge(self) -> float:
         """Sum of all charges in the cell."""
         return sum(s.charge * s.multiplicity * s.occupancy for s in self.sites)
@@ -83,7 +96,7 @@ def load_phase_facts(path: Path | None = None) -> tuple[PhaseFact, ...]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PhaseFactError(f"Expected a phase library in TOML at {where}, got: {error}") from error
     entries = document.get("phase")
-    if not isinstance(entries, list) or not entries:
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise PhaseFactError(f"Expected [[phase]] entries in {where}, got {sorted(document)}.")
     facts = tuple(_fact(entry, f"{where}, phase {n}") for n, entry in enumerate(entries, 1))
     if len({fact.id for fact in facts}) != len(facts):
@@ -103,7 +116,7 @@ def _fact(entry: dict[str, Any], where: str) -> PhaseFact:
             formula=str(entry["formula"]),
             space_group=str(entry["space_group"]),
             number=int(entry["number"]),
-            lattice=Lattice(*map(float, entry["cell"])),
+            lattice=_lattice(entry["cell"]),
             density=float(entry["density"]),
             strongest_d=tuple(map(float, entry["strongest_d"])),
             role=str(entry["role"]),
@@ -112,10 +125,18 @@ def _fact(entry: dict[str, Any], where: str) -> PhaseFact:
             sites=tuple(_site(site, where) for site in entry["sites"]),
             note=str(entry.get("note", "")),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise PhaseFactError(f"Expected numbers and texts of the right kind in {where}, got: {error}") from error
     _check(fact, where)
     return fact
+
+
+def _lattice(cell: list[float]) -> Lattice:
+    a, b, c, alpha, beta, gamma = map(float, cell)
+    lattice = Lattice(a, b, c, alpha, beta, gamma)
+    if not all(map(isfinite, lattice.parameters)) or min(lattice.parameters) <= 0 or not lattice.volume > 1:
+        raise ValueError(f"no cell: {cell}")
+    return lattice
 
 
 def _site(entry: dict[str, Any], where: str) -> AsymmetricSite:
@@ -148,3 +169,17 @@ def _check(fact: PhaseFact, where: str) -> None:
             )
     if abs(fact.charge) > 1e-6:
         raise PhaseFactError(f"Expected charges that cancel in {where}, got {fact.charge:+g} e per cell.")
+    try:
+        wanted = amounts(fact.formula)
+    except FormulaError as error:
+        raise PhaseFactError(f"{error} ({where})") from error
+    content = fact.content
+    units = sum(content.values()) / sum(wanted.values())
+    if any(not isclose(content.get(e, 0), wanted.get(e, 0) * units, abs_tol=1e-6) for e in wanted | content):
+        raise PhaseFactError(f"Expected {units:g} units of {fact.formula} in the cell in {where}, got {content}.")
+    density = fact.crystal.density
+    if not abs(fact.density / density - 1) <= DENSITY_TOLERANCE:
+        raise PhaseFactError(
+            f"Expected the density {density:.3f} g/cm3 of its cell, within {DENSITY_TOLERANCE:.0%}, in {where}, "
+            f"got {fact.density:g}."
+        )

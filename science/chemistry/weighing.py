@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import gemmi
 
 from science.chemistry.errors import UnknownIonError
+from science.chemistry.formula import amounts as amounts_in
+from science.chemistry.formula import molar_mass
 from science.chemistry.ions import CHARGE, POWDERS
 
-_PART = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*)")
 
-
-def molar_mass(formula: str) -> float:
-    """Molar mass of a formula without brackets, g/mol."""
-    return sum(gemmi.Element(e).weight * float(n or 1) for e, n in _PART.findall(formula))
-
-
-def _cations(formula: str, element: str) -> float:
-    count = sum(float(n or 1) for e, n in _PART.findall(formula) if e == element)
+def _cations(powder: str, element: str) -> float:
+    count = amounts_in(powder).get(element, 0.0)
     if count == 0:
-        raise UnknownIonError(f"Expected a powder that brings {element}, got {formula}.")
+        raise UnknownIonError(f"Expected a powder that brings {element}, got {powder}.")
     return count
 
 
 def _oxide_mass(element: str) -> float:
     """Mass of oxide that one mole of a cation becomes, g/mol."""
     if element not in CHARGE:
-        raise UnknownIonError(f"Expected a cation of known charge, got {element}.")
+        raise UnknownIonError(f"Expected a cation of known charge ({', '.join(CHARGE)}), got {element}.")
     return float(gemmi.Element(element).weight + CHARGE[element] / 2 * gemmi.Element("O").weight)
 
 
 def oxide_yield(powder: str, element: str) -> float:
-    """Grams of oxide that a gram of powder becomes when CO2 and water have left."""
+    """Grams of oxide that a gram of powder becomes when CO2 and water have left.
+
+    Raises:
+        UnknownIonError: the powder does not bring that element, or its charge is not known here.
+        FormulaError: the powder is no formula.
+    """
     return _cations(powder, element) * _oxide_mass(element) / molar_mass(powder)
 
 
@@ -45,11 +44,18 @@ def weigh_out(
     Conserves cations: moles in the powders equal moles in the product, with the A-site excess added.
 
     Args:
-        amounts: cation → moles per formula unit.
+        amounts: element → moles per formula unit; the oxygen among them comes with the oxides.
         a_site: cations that get the excess.
         a_excess: relative excess.
         mass: oxide product in g.
+
+    Raises:
+        UnknownIonError: there is an element for which the laboratory has no powder, or no cation at all.
     """
-    cations = {e: n * (1 + a_excess if e in a_site else 1.0) for e, n in amounts.items() if e in CHARGE}
+    if unknown := sorted(set(amounts) - set(POWDERS) - {"O"}):
+        raise UnknownIonError(f"Expected cations with a powder ({', '.join(POWDERS)}), got {', '.join(unknown)}.")
+    cations = {e: n * (1 + a_excess if e in a_site else 1.0) for e, n in amounts.items() if e != "O"}
+    if sum(cations.values()) <= 0:
+        raise UnknownIonError(f"Expected an amount of at least one cation, got {dict(amounts)}.")
     units = mass / sum(n * _oxide_mass(e) for e, n in cations.items())
     return {e: units * n * molar_mass(POWDERS[e]) / _cations(POWDERS[e], e) for e, n in cations.items()}

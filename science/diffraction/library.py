@@ -11,7 +11,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from science.chemistry.crystal import Crystal, read_cif
+import numpy as np
+
+from science.chemistry.cif import read_cif
+from science.chemistry.crystal import Crystal
 from science.chemistry.errors import ChemistryError
 from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.errors import LibraryError
@@ -38,7 +41,10 @@ class PhaseLibrary:
         kept = tuple(crystals)
         digest = hashlib.sha256()
         for crystal in kept:
-            digest.update(repr((crystal.name, crystal.space_group, crystal.lattice, crystal.sites)).encode())
+            digest.update(repr((crystal.name, crystal.written_group, *crystal.lattice.parameters)).encode())
+            digest.update(" ".join(s.element for s in crystal.sites).encode())
+            numbers = [(s.x, s.y, s.z, s.occupancy, s.b_iso) for s in crystal.sites]
+            digest.update(np.array(numbers, "<f8").tobytes())
         return cls(kept, digest.hexdigest(), skipped)
 
     @classmethod
