@@ -30,6 +30,25 @@ FEATURES = (
 """Names of the numbers of a design, in order."""
 
 
+def _celsius(value: float) -> float:
+    return (value - 1275.0) / 320.0 + 0.5
+
+
+def _hours(value: float) -> float:
+    return math.log(value / 12.0) / 1.6 + 0.5
+
+
+_IONS = len(A_ORDER) + len(B_ORDER)
+BOUNDS: Array = np.array(
+    [
+        [*[0.0] * _IONS, -1.0, _celsius(900.0), _hours(1.0), 0.0, -0.2, 0.0, 0.0, 0.0],
+        [*[1.0] * _IONS, 1.0, _celsius(1600.0), _hours(48.0), 1.5, 1.0, 1.0, 1.0, 1.0],
+    ]
+)
+"""Usual range of each number, ``(2, len(FEATURES))``: tolerance factor 0.95 to 1.05, 900 to 1600 °C, 1 to 48 h,
+up to three regrinds, -1 to 5 % excess. A design may lie outside."""
+
+
 @dataclass(frozen=True, slots=True)
 class Design:
     """What would be made, and how. Shares are whole parts of a common divisor."""
@@ -78,8 +97,8 @@ class Design:
                 *(a.get(e, 0.0) for e in A_ORDER),
                 *(b.get(e, 0.0) for e in B_ORDER),
                 (tolerance_factor(a, b) - 1.0) / 0.05,
-                (self.celsius - 1275.0) / 320.0 + 0.5,
-                math.log(self.dwell_h / 12.0) / 1.6 + 0.5,
+                _celsius(self.celsius),
+                _hours(self.dwell_h),
                 self.regrinds / 2.0,
                 self.a_excess / 0.05,
                 float(self.vessel == "Pt"),

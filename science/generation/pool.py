@@ -1,24 +1,30 @@
 """The discrete feasible pool: filter first, rank second.
 
-There is no way from here to a ranking that holds infeasible designs: a `Pool` is made by filtering, and
-only a `Pool` can be ranked.
+There is no way from here to a ranking that holds infeasible designs: a `Pool` refuses them, and only a
+`Pool` can be ranked.
 """
 
 from __future__ import annotations
 
+import bisect
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
 
-from science.constraints.checks import Limits, feasible
+from science.constraints.checks import Limits, check, feasible
 from science.generation.designs import Array, Design, Parts
-from science.generation.errors import EmptyPoolError
+from science.generation.errors import EmptyPoolError, InfeasibleDesignError
 
 PROFILES = 8
 """Thermal profiles that one pool draws on, so that candidates can share a furnace run."""
 TRIES = 60
 """Draws for each design that is wanted, before the space is called empty."""
+PATIENCE = 5000
+"""Draws in a row without a new design, after which a space that gave some is called exhausted."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +49,51 @@ class Space:
 
 @dataclass(frozen=True)
 class Pool:
-    """Feasible designs, each once."""
+    """Feasible designs, each once.
+
+    Attributes:
+        designs: those that satisfy every constraint.
+        drawn: designs that were drawn to find them.
+        limits: what they satisfy.
+
+    Raises:
+        InfeasibleDesignError: one of them does not.
+    """
 
     designs: tuple[Design, ...]
     drawn: int
-    """Designs that were drawn to find them."""
+    limits: Limits
+
+    def __post_init__(self) -> None:
+        for design in self.designs:
+            if not feasible(design, self.limits):
+                raise InfeasibleDesignError(design, [c.name for c in check(design, self.limits) if not c.satisfied])
 
     def features(self) -> Array:
         """``(n, d)`` numbers of all designs."""
         return np.array([d.features() for d in self.designs])
 
 
+SIMPLE_FIRST = (1.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.05, 0.02)
+"""How often one, two, … elements share a site, relative to each other."""
+T = TypeVar("T")
+
+
+def _one_of(options: Sequence[T], rng: Generator) -> T:
+    return options[int(rng.integers(len(options)))]
+
+
 def _parts(elements: tuple[str, ...], space: Space, rng: Generator) -> Parts:
     """Random whole parts of a site: one to `max_species` elements, simple mixtures more often."""
-    most = min(space.limits.max_species, len(elements))
-    count = int(rng.choice(np.arange(1, most + 1), p=_simple_first(most)))
-    chosen = sorted(rng.choice(len(elements), size=count, replace=False))
-    cuts = np.sort(rng.choice(np.arange(1, space.limits.divisor), size=count - 1, replace=False))
-    edges = [0, *map(int, cuts), space.limits.divisor]
-    return tuple((elements[e], high - low) for e, low, high in zip(chosen, edges, edges[1:], strict=False))
-
-
-def _simple_first(most: int) -> Array:
-    weights = np.array([1.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.05, 0.02])[:most]
-    return np.asarray(weights / weights.sum())
+    limits = space.limits
+    most = min(limits.max_species, len(elements), limits.divisor, len(SIMPLE_FIRST))
+    edges = list(itertools.accumulate(SIMPLE_FIRST[:most]))
+    count = bisect.bisect_right(edges, rng.random() * edges[-1]) + 1
+    chosen = sorted(rng.permutation(len(elements))[:count].tolist())
+    cuts = sorted((rng.permutation(limits.divisor - 1)[: count - 1] + 1).tolist())
+    return tuple(
+        (elements[e], high - low) for e, low, high in zip(chosen, [0, *cuts], [*cuts, limits.divisor], strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +113,12 @@ def draw_profiles(space: Space, rng: Generator, count: int = PROFILES) -> tuple[
     found: dict[Profile, None] = {}
     for _ in range(count * 10):
         profile = Profile(
-            float(rng.choice(space.celsius)),
-            float(rng.choice(space.dwells_h)),
-            float(rng.choice(space.ramps)),
-            int(rng.choice(space.regrinds)),
-            str(rng.choice(space.atmospheres)),
-            str(rng.choice(space.coolings)),
+            _one_of(space.celsius, rng),
+            _one_of(space.dwells_h, rng),
+            _one_of(space.ramps, rng),
+            _one_of(space.regrinds, rng),
+            _one_of(space.atmospheres, rng),
+            _one_of(space.coolings, rng),
         )
         found[profile] = None
         if len(found) == count:
@@ -116,18 +143,21 @@ def feasible_pool(
     """
     profiles = draw_profiles(space, rng) + tuple(_profile(d) for d in near)
     found: dict[Design, None] = {}
-    drawn = 0
-    while len(found) < count and drawn < TRIES * count:
+    drawn, latest, known = 0, 0, 0
+    while len(found) < count and drawn < TRIES * count and not (found and drawn - latest > PATIENCE):
         drawn += 1
         if near and drawn % 3 == 0:
-            design = _varied(near[int(rng.integers(len(near)))], space, profiles, rng)
+            design = _varied(_one_of(near, rng), space, profiles, rng)
         else:
             design = _drawn(space, profiles, rng)
-        if design not in barred and feasible(design, space.limits):
+        if design in barred:
+            known += 1
+        elif design not in found and feasible(design, space.limits):
             found[design] = None
+            latest = drawn
     if not found:
-        raise EmptyPoolError(drawn, space.limits)
-    return Pool(tuple(found), drawn)
+        raise EmptyPoolError(drawn, space.limits, known)
+    return Pool(tuple(found), drawn, space.limits)
 
 
 def _profile(design: Design) -> Profile:
@@ -138,10 +168,10 @@ def _drawn(space: Space, profiles: tuple[Profile, ...], rng: Generator) -> Desig
     return _made(
         _parts(space.a_site, space, rng),
         _parts(space.b_site, space, rng),
-        profiles[int(rng.integers(len(profiles)))],
-        float(rng.choice(space.a_excesses)),
-        str(rng.choice(space.vessels)),
-        str(rng.choice(space.contacts)),
+        _one_of(profiles, rng),
+        _one_of(space.a_excesses, rng),
+        _one_of(space.vessels, rng),
+        _one_of(space.contacts, rng),
         space,
         rng,
     )
@@ -155,15 +185,15 @@ def _varied(design: Design, space: Space, profiles: tuple[Profile, ...], rng: Ge
     if rng.random() < 0.3:
         a = _moved(a, space.a_site, rng)
     if rng.random() < 0.4:
-        profile = profiles[int(rng.integers(len(profiles)))]
-    excess = float(rng.choice(space.a_excesses)) if rng.random() < 0.3 else design.a_excess
+        profile = _one_of(profiles, rng)
+    excess = _one_of(space.a_excesses, rng) if rng.random() < 0.3 else design.a_excess
     return _made(a, b, profile, excess, design.vessel, design.contact, space, rng)
 
 
 def _moved(parts: Parts, elements: tuple[str, ...], rng: Generator) -> Parts:
     counts = dict(parts)
-    giver = str(rng.choice(sorted(counts)))
-    taker = str(rng.choice(elements))
+    giver = _one_of(sorted(counts), rng)
+    taker = _one_of(elements, rng)
     amount = int(rng.integers(1, 3))
     if giver == taker or counts[giver] < amount:
         return parts
@@ -183,11 +213,11 @@ def _made(
         ramp=profile.ramp,
         regrinds=profile.regrinds,
         a_excess=excess,
-        milling_h=float(rng.choice(space.milling_h)),
+        milling_h=_one_of(space.milling_h, rng),
         vessel=vessel,
         atmosphere=profile.atmosphere,
         contact=contact,
-        form=str(rng.choice(space.forms)),
+        form=_one_of(space.forms, rng),
         cooling=profile.cooling,
     )
 
