@@ -224,7 +224,7 @@ class UnaskedDiffractometer(Protocol):
     """A diffractometer that also hands in files that nobody asked for, such as a watched folder."""
 
     def unasked(self) -> AsyncIterator[ScanReport]:
-        """Files as they come, for ever; each carries a key that follows from its content."""
+        """Files as they come, for ever; each carries a key that follows from its name and content."""
         ...
 
 

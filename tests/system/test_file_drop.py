@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 class _Powder(Bench):
     """A bench whose every vial holds pure strontium titanate."""
 
-    def contents(self, _sample: str) -> Contents:
+    def contents(self, _sample: str, _until: datetime | None = None) -> Contents:
         return Contents((TruePhase(typed("SrTiO3", 0), 1.0, 900.0, 5e-4),), 1.0, 0.0)
 
 
