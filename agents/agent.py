@@ -8,6 +8,7 @@ publishes, acknowledges, reads a clock or rolls dice; the runtime does, and give
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, T
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from agents.errors import DeclarationError, NotAttachedError
+from agents.errors import DeclarationError, FoldError, NotAttachedError
 from contracts.event import Event
 from contracts.materials import ArtifactRef
 
@@ -75,6 +76,8 @@ class Moment:
     """When the event happened on the lab's clock."""
     rng: Callable[[], Generator]
     """Dice seeded by campaign, agent and event: thrown again they fall the same."""
+    told: tuple[Event, ...] = ()
+    """What this reaction has said about its event before, in order: after a crash, or after it raised."""
 
 
 MOMENT: ContextVar[Moment] = ContextVar("moment")
@@ -96,6 +99,28 @@ class _Declared:
         self.kinds, self.method, self.marks = kinds, method, marks
 
 
+def _check(where: str, declared: _Declared) -> None:
+    """What would go wrong in silence at run time is said when the class is defined.
+
+    Raises:
+        DeclarationError: kinds are missing or repeated, or the method cannot be run as what it is declared to be.
+    """
+    if isinstance(declared.method, _Declared):
+        raise DeclarationError(f"Expected one declaration on {where}, got two: a method folds or reacts, not both.")
+    if not declared.kinds or len(set(declared.kinds)) != len(declared.kinds):
+        got = ", ".join(k.__name__ for k in declared.kinds) or "none"
+        raise DeclarationError(f"Expected each event kind once on {where}, got {got}.")
+    reacts = "long" in declared.marks
+    if reacts and not inspect.isasyncgenfunction(declared.method):
+        raise DeclarationError(f"Expected the reaction {where} to be an async generator (async def with yield).")
+    if not reacts and (
+        inspect.iscoroutinefunction(declared.method)
+        or inspect.isgeneratorfunction(declared.method)
+        or inspect.isasyncgenfunction(declared.method)
+    ):
+        raise DeclarationError(f"Expected the fold {where} to be a plain method: a fold that waits is not pure.")
+
+
 @overload
 def folds(k1: type[E1], /) -> Callable[[FoldMethod[E1]], FoldMethod[E1]]: ...
 @overload
@@ -108,6 +133,10 @@ def folds(
 def folds(
     k1: type[E1], k2: type[E2], k3: type[E3], k4: type[E4], /
 ) -> Callable[[FoldMethod[E1 | E2 | E3 | E4]], FoldMethod[E1 | E2 | E3 | E4]]: ...
+@overload
+def folds(
+    k1: type[E1], k2: type[E2], k3: type[E3], k4: type[E4], k5: type[E5], /
+) -> Callable[[FoldMethod[E1 | E2 | E3 | E4 | E5]], FoldMethod[E1 | E2 | E3 | E4 | E5]]: ...
 def folds(*kinds: type[Event]) -> Any:
     """Declares a pure method that puts events of these kinds into memory."""
     return lambda method: _Declared(kinds, method)
@@ -142,21 +171,32 @@ def on(*kinds: type[Event], long: bool = False) -> Any:
 
 
 class Agent(Generic[M]):
-    """One autonomous agent. Subclasses declare `name`, folds and reactions."""
+    """One autonomous agent. Subclasses declare `name`, folds and reactions.
+
+    A subclass inherits what its parents declare and adds to it; parents fold and react first. A declared
+    method cannot be replaced under its own name, because the parent's would go on running unseen.
+    """
 
     name: ClassVar[str]
     fold_table: ClassVar[dict[type[Event], tuple[Callable[[Any, Any], None], ...]]] = {}
     reaction_table: ClassVar[dict[type[Event], tuple[Reaction, ...]]] = {}
+    _declared_names: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Files what the class body declared, after what its parents declared."""
         super().__init_subclass__(**kwargs)
         cls.fold_table, cls.reaction_table = dict(cls.fold_table), dict(cls.reaction_table)
+        taken = cls._declared_names
         for name, declared in list(vars(cls).items()):
+            if name in taken:
+                raise DeclarationError(
+                    f"Expected another name than {cls.__name__}.{name}, which a parent declares as a fold or reaction: "
+                    "both would run. Give it a name of its own."
+                )
             if not isinstance(declared, _Declared):
                 continue
-            if not declared.kinds or len(set(declared.kinds)) != len(declared.kinds):
-                raise DeclarationError(f"Expected each event kind once on {cls.__name__}.{name}.")
+            _check(f"{cls.__name__}.{name}", declared)
+            cls._declared_names |= {name}
             setattr(cls, name, declared.method)
             for kind in declared.kinds:
                 if "long" in declared.marks:
@@ -166,6 +206,8 @@ class Agent(Generic[M]):
                     cls.fold_table[kind] = (*cls.fold_table.get(kind, ()), declared.method)
 
     def __init__(self, memory: M) -> None:
+        if not isinstance(getattr(self, "name", None), str):
+            raise DeclarationError(f"Expected a class attribute `name` on {type(self).__name__}, got none.")
         self.memory = memory
         self._workbench: Workbench | None = None
 
@@ -175,9 +217,16 @@ class Agent(Generic[M]):
         return tuple({**cls.fold_table, **cls.reaction_table})
 
     def fold(self, event: Event) -> None:
-        """Puts one event into memory."""
+        """Puts one event into memory.
+
+        Raises:
+            FoldError: a fold raised; the memory must not be used any more.
+        """
         for method in self.fold_table.get(type(event), ()):
-            method(self, event)
+            try:
+                method(self, event)
+            except Exception as error:
+                raise FoldError(self.name, event.kind, f"{type(error).__name__}: {error}") from error
 
     def attach(self, workbench: Workbench) -> None:
         """Lends the agent what reactions need."""
@@ -207,6 +256,15 @@ class Agent(Generic[M]):
     def rng(self) -> Generator:
         """Fresh dice, seeded by the event that is being reacted to."""
         return MOMENT.get().rng()
+
+    @property
+    def told(self) -> tuple[Event, ...]:
+        """What this reaction has said about its event before, in order; empty the first time.
+
+        A reaction says everything again after a crash. Where that would ask the world again, it looks here
+        first: what is in the log is done, whatever an instrument or a human may remember of it.
+        """
+        return MOMENT.get().told
 
     def heard(self) -> AsyncIterator[tuple[str, Event]] | None:
         """What the agent hears from outside, as (key, event); none for most agents.

@@ -1,6 +1,8 @@
-"""What became of each candidate: the part of memory that planner and scheduler share.
+"""What became of each candidate: the part of memory that planner, scheduler and retrainer share.
 
-Every proposal ends in a vial or in a logged refusal. The book follows each one until it does.
+Every proposal ends in a vial or in a logged refusal. The book follows each one until it does. What is known
+of a batch changes at exactly one event, and that event alone may be acted upon: an agent hears of its own
+words only later, so asking "are they all done?" at each event would answer yes twice.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from typing import TypeVar
 from pydantic import BaseModel, Field
 
 from agents.agent import Agent, Memory, folds
-from contracts.identifiers import candidate_of
 from contracts.learning import ObservationRecorded, ObservationWithheld
 from contracts.planning import CandidateProposed
 from contracts.review import ReviewDecided
@@ -36,12 +37,21 @@ ENDS = frozenset({Fate.REFUSED, Fate.DECLINED, Fate.LOST, Fate.OBSERVED, Fate.WI
 """Fates that are final."""
 VIALS = frozenset({Fate.LOST, Fate.OBSERVED, Fate.WITHHELD})
 """Ends that used up a vial."""
+UNDECIDED = frozenset({Fate.PROPOSED, Fate.ASKED})
+"""Fates before it is known whether a vial will be made."""
+NEXT = {
+    Fate.PROPOSED: frozenset({Fate.ASKED, Fate.CLEARED, Fate.REFUSED}),
+    Fate.ASKED: frozenset({Fate.CLEARED, Fate.DECLINED}),
+    Fate.CLEARED: VIALS,
+}
+"""Fate → the fates that may follow; anything else that is said of a candidate changes nothing."""
 
 
 class Entry(BaseModel):
     """One candidate."""
 
     batch_id: str
+    batch_size: int
     fate: Fate
 
 
@@ -49,6 +59,10 @@ class CandidateBook(Memory):
     """Candidate → where it stands."""
 
     book: dict[str, Entry] = Field(default_factory=dict)
+    decided: str | None = None
+    """The batch of which the latest fold brought the last decision."""
+    settled: str | None = None
+    """The batch of which the latest fold brought the last fate."""
 
     def batch(self, batch_id: str) -> dict[str, Fate]:
         """Candidate → fate within one batch, in the order of proposal."""
@@ -63,10 +77,26 @@ class CandidateBook(Memory):
         """How many candidates stand at one of these fates."""
         return sum(entry.fate in fates for entry in self.book.values())
 
+    def propose(self, event: CandidateProposed) -> None:
+        """A new candidate."""
+        self.decided = self.settled = None
+        entry = Entry(batch_id=event.batch_id, batch_size=event.batch_size, fate=Fate.PROPOSED)
+        self.book.setdefault(event.candidate_id, entry)
+
     def move(self, candidate: str | None, fate: Fate) -> None:
         """A candidate goes on to its next fate; names that nobody proposed (dropped files) are passed over."""
-        if candidate is not None and (entry := self.book.get(candidate)) is not None:
-            entry.fate = fate
+        self.decided = self.settled = None
+        entry = self.book.get(candidate) if candidate is not None else None
+        if entry is None or fate not in NEXT.get(entry.fate, ()):
+            return
+        was, entry.fate = entry.fate, fate
+        fates = self.batch(entry.batch_id).values()
+        if len(fates) < entry.batch_size:
+            return  # the planner is still proposing
+        if was in UNDECIDED and not any(f in UNDECIDED for f in fates):
+            self.decided = entry.batch_id
+        if all(f in ENDS for f in fates):
+            self.settled = entry.batch_id
 
 
 B = TypeVar("B", bound=CandidateBook)
@@ -78,7 +108,7 @@ class KeepsBook(Agent[B]):
     @folds(CandidateProposed)
     def note_proposed(self, event: CandidateProposed) -> None:
         """A new candidate."""
-        self.memory.book[event.candidate_id] = Entry(batch_id=event.batch_id, fate=Fate.PROPOSED)
+        self.memory.propose(event)
 
     @folds(CandidateCleared, CandidateRefused, ReviewRequested)
     def note_decision(self, event: CandidateCleared | CandidateRefused | ReviewRequested) -> None:
@@ -98,6 +128,5 @@ class KeepsBook(Agent[B]):
 
     @folds(ObservationRecorded, ObservationWithheld)
     def note_observation(self, event: ObservationRecorded | ObservationWithheld) -> None:
-        """A vial was measured."""
-        fate = Fate.OBSERVED if isinstance(event, ObservationRecorded) else Fate.WITHHELD
-        self.memory.move(event.candidate_id or candidate_of(event.sample_id), fate)
+        """A vial was measured. Files that nobody asked for name no candidate."""
+        self.memory.move(event.candidate_id, Fate.OBSERVED if isinstance(event, ObservationRecorded) else Fate.WITHHELD)

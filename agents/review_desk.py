@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pydantic import Field
 
 from agents.agent import Agent, Memory, folds, on
+from agents.errors import UnknownCandidateError
 from contracts.event import Event
 from contracts.instruments import Reviewer, ReviewQuestion
 from contracts.planning import CandidateProposed
@@ -41,8 +42,17 @@ class ReviewDesk(Agent[DeskMemory]):
 
     @on(ReviewRequested, long=True)
     async def ask(self, event: ReviewRequested) -> AsyncIterator[Event]:
-        """Puts the question; a human may take days, and the desk goes on meanwhile."""
-        proposal = self.memory.proposals[event.candidate_id]
+        """Puts the question; a human may take days, and the desk goes on meanwhile.
+
+        Raises:
+            UnknownCandidateError: nobody proposed it, or the question was answered elsewhere.
+        """
+        if self.told:
+            yield self.told[0]  # the log has the answer: nobody is asked twice
+            return
+        proposal = self.memory.proposals.get(event.candidate_id)
+        if proposal is None:
+            raise UnknownCandidateError(event.candidate_id, "its review")
         answer = await self.reviewer.decide(
             ReviewQuestion(
                 candidate_id=event.candidate_id,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from agents.agent import folds, on
 from agents.candidate_book import CandidateBook, Fate, KeepsBook
-from contracts.campaigns import CampaignPlan, CampaignStarted
+from contracts.campaigns import CampaignPlan, CampaignStarted, ScanSettings
 from contracts.event import Event
 from contracts.identifiers import vial_of
 from contracts.planning import CandidateProposed
@@ -43,15 +43,22 @@ class SchedulerMemory(CandidateBook):
 
 def run_length(recipe: Recipe, samples: int) -> timedelta:
     """Planned time from the first weighing to the last unloading of a run."""
-    handling = samples * (WEIGHING + LOADING * (1 + recipe.firings))
+    handling = samples * (WEIGHING + 2 * LOADING * recipe.firings)
     milling = timedelta(seconds=recipe.milling.duration) * recipe.firings
     firing = timedelta(seconds=recipe.profile.duration()) * recipe.firings
     return (handling + milling + firing) * MARGIN
 
 
-def _shared(recipe: Recipe) -> tuple[str, str, int]:
-    """What samples of one run have in common."""
-    return (recipe.profile.model_dump_json(), recipe.atmosphere.value, recipe.firings)
+def scan_length(scan: ScanSettings) -> timedelta:
+    """Planned time of one measurement, mounting included."""
+    steps = (scan.stop - scan.start) / scan.step + 1
+    return (LOADING + timedelta(seconds=steps * scan.seconds_per_step)) * MARGIN
+
+
+def _shared(recipe: Recipe) -> tuple[str, ...]:
+    """What samples of one run have in common: they are milled and fired together."""
+    profile, milling = recipe.profile.model_dump_json(), recipe.milling.model_dump_json()
+    return (profile, milling, recipe.atmosphere.value, str(recipe.firings))
 
 
 class Scheduler(KeepsBook[SchedulerMemory]):
@@ -90,20 +97,13 @@ class Scheduler(KeepsBook[SchedulerMemory]):
 
     @on(CandidateCleared, CandidateRefused, ReviewRequested, ReviewDecided)
     async def book(
-        self, event: CandidateCleared | CandidateRefused | ReviewRequested | ReviewDecided
+        self, _event: CandidateCleared | CandidateRefused | ReviewRequested | ReviewDecided
     ) -> AsyncIterator[Event]:
         """Books runs once the batch's decisions are in, so that vials with one profile go in together."""
-        batch_id = self.memory.batch_of(event.candidate_id)
-        if batch_id is None:
+        if (batch_id := self.memory.decided) is None:
             return
         fates = self.memory.batch(batch_id)
-        if Fate.PROPOSED in fates.values() or Fate.ASKED in fates.values():
-            return
-        ready = [
-            w
-            for name, fate in fates.items()
-            if fate is Fate.CLEARED and (w := self.memory.waiting.get(name)) is not None
-        ]
+        ready = [self.memory.waiting[name] for name, fate in fates.items() if fate is Fate.CLEARED]
         for run in self._runs(ready):
             yield run
 
@@ -112,7 +112,7 @@ class Scheduler(KeepsBook[SchedulerMemory]):
         plan = self.memory.plan
         if plan is None:
             return
-        groups: dict[tuple[str, str, int], list[Waiting]] = {}
+        groups: dict[tuple[str, ...], list[Waiting]] = {}
         for waiting in ready:
             groups.setdefault(_shared(waiting.recipe), []).append(waiting)
         booked = dict(self.memory.booked_until)
@@ -123,31 +123,39 @@ class Scheduler(KeepsBook[SchedulerMemory]):
                 furnace = min(plan.laboratory.furnaces, key=lambda f: (booked.get(f.name, self.now), f.name))
                 load, rest = rest[: furnace.capacity], rest[furnace.capacity :]
                 start = max(booked.get(furnace.name, self.now), self.now)
+                end = start + run_length(load[0].recipe, len(load))
                 number += 1
-                run = self._run(f"r-{number:04d}", furnace.name, start, load, plan)
+                firing = Reservation(instrument=furnace.name, start=start, end=end)
+                run = _run(f"r-{number:04d}", firing, load, plan, booked)
                 booked |= {r.instrument: r.end for r in run.reservations}
                 yield run
 
-    def _run(self, run_id: str, furnace: str, start: datetime, load: list[Waiting], plan: CampaignPlan) -> RunScheduled:
-        end = start + run_length(load[0].recipe, len(load))
-        scan = plan.scan
-        scan_time = timedelta(seconds=(scan.stop - scan.start) / scan.step * scan.seconds_per_step) * MARGIN
-        diffractometer = plan.laboratory.diffractometer
-        free = max(self.memory.booked_until.get(diffractometer, end), end)
-        return RunScheduled(
-            run_id=run_id,
-            furnace=furnace,
-            samples=tuple(
-                ScheduledSample(
-                    sample_id=w.sample_id,
-                    candidate_id=w.candidate_id,
-                    composition=w.composition,
-                    recipe=w.recipe,
-                )
-                for w in load
-            ),
-            reservations=(
-                Reservation(instrument=furnace, start=start, end=end),
-                Reservation(instrument=diffractometer, start=free, end=free + scan_time * len(load)),
-            ),
-        )
+
+def _run(
+    run_id: str, firing: Reservation, load: list[Waiting], plan: CampaignPlan, booked: Mapping[str, datetime]
+) -> RunScheduled:
+    """One run: its furnace, and then the diffractometer as soon as that is free.
+
+    Args:
+        run_id: its name.
+        firing: the furnace's time.
+        load: its vials.
+        plan: how they are measured, and on what.
+        booked: instrument → until when it is spoken for, by the runs before this one too.
+    """
+    diffractometer = plan.laboratory.diffractometer
+    free = max(booked.get(diffractometer, firing.end), firing.end)
+    return RunScheduled(
+        run_id=run_id,
+        furnace=firing.instrument,
+        samples=tuple(
+            ScheduledSample(
+                sample_id=w.sample_id, candidate_id=w.candidate_id, composition=w.composition, recipe=w.recipe
+            )
+            for w in load
+        ),
+        reservations=(
+            firing,
+            Reservation(instrument=diffractometer, start=free, end=free + scan_length(plan.scan) * len(load)),
+        ),
+    )

@@ -1,32 +1,37 @@
 """Makes samples, step by step, and never the same step twice.
 
 Each action is written down as an intent before the instrument is asked. After a crash the run is delivered
-again: intents and facts that are in the log are not repeated, and the instrument is asked what became of
-each key. What nobody can tell is not tried again; the vial is set aside.
+again: intents and facts that are in the log are not repeated, what the log has a fact of is done, and for the
+rest the instrument is asked what became of each key. What nobody can tell is not tried again; the vial is set
+aside.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from agents.actions import NotDone, effectively_once
 from agents.agent import Agent, Memory, on
-from contracts.errors import InstrumentBusyError
 from contracts.event import Event
-from contracts.instruments import ActionState, StepKind, StepReport, StepRequest, StepSample, Synthesiser
+from contracts.instruments import SampleTrouble, StepKind, StepReport, StepRequest, StepSample, Synthesiser
 from contracts.recipe import Recipe
 from contracts.scheduling import RunScheduled, ScheduledSample
 from contracts.synthesis import SampleLost, SampleSynthesised, StepCompleted, StepFailed, StepStarted
 
 TRIES = 2
 """How often a step that its instrument calls retryable is tried."""
+LOOK_AGAIN = timedelta(minutes=10)
+"""How often a run looks whether the one before it has left the furnace, when that is late."""
+MOST_MASS = 10_000.0
+"""Largest mass in g that a balance of this lab can mean."""
 
-Weigh = Mapping[str, float]
-"""Precursor formula → product oxide mass per gram of precursor."""
+Fact = StepCompleted | StepFailed
 
 
 class RobotMemory(Memory):
-    """The robot remembers nothing: what a run needs is in its schedule, and what was done in the instruments."""
+    """The robot remembers nothing: what a run needs is in its schedule, and what was done in the log."""
 
 
 @dataclass
@@ -41,17 +46,30 @@ class _Vial:
 
 @dataclass
 class _Run:
-    """One run in progress, and what its last action led to."""
+    """One run in progress."""
 
     event: RunScheduled
     instrument: Synthesiser
     vials: list[_Vial]
-    report: StepReport | None = None
 
     @property
     def left(self) -> list[_Vial]:
         """Vials that are still there."""
         return [v for v in self.vials if not v.lost]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of a run."""
+
+    kind: StepKind
+    firing: int
+    who: str
+    """The vial, or ``batch``."""
+
+    def key(self, run: _Run, attempt: int) -> str:
+        """The idempotency key of an attempt."""
+        return f"{run.event.run_id}/{self.firing}/{self.kind.value}/{self.who}/{attempt}"
 
 
 def expected_product_mass(recipe: Recipe) -> float:
@@ -72,18 +90,40 @@ class SynthesisRobot(Agent[RobotMemory]):
     def __init__(self, synthesisers: Mapping[str, Synthesiser]) -> None:
         super().__init__(RobotMemory())
         self.synthesisers = dict(synthesisers)
+        self._lines: dict[str, list[str]] = {}
 
     @on(RunScheduled, long=True)
     async def make(self, event: RunScheduled) -> AsyncIterator[Event]:
         """One run from the first weighing to the last unloading."""
-        run = _Run(event, self.synthesisers[event.furnace], [_Vial(s) for s in event.samples])
-        await self.bench.wait_until(event.reservations[0].start)
-        recipe = event.samples[0].recipe
+        instrument = self.synthesisers.get(event.furnace)
+        if instrument is None:
+            there = ", ".join(sorted(self.synthesisers)) or "none"
+            for sample in event.samples:
+                yield _lost(event, sample, f"never made: expected the furnace {event.furnace}, got only: {there}")
+            return
+        run = _Run(event, instrument, [_Vial(s) for s in event.samples])
+        line = self._lines.setdefault(event.furnace, [])
+        line.append(event.run_id)
+        try:
+            await self._furnace_is_free(event, line)
+            async for told in self._make(run):
+                yield told
+        finally:
+            line.remove(event.run_id)
+
+    async def _furnace_is_free(self, event: RunScheduled, line: list[str]) -> None:
+        """Waits for the booked time, and for the run before it, should that be late. One that has begun goes on."""
+        until = event.reservations[0].start
+        await self.bench.wait_until(until)
+        while not self.told and line[0] != event.run_id:
+            until += LOOK_AGAIN
+            await self.bench.wait_until(until)
+
+    async def _make(self, run: _Run) -> AsyncIterator[Event]:
         async for told in self._each(run, StepKind.WEIGH, 1):
             yield told
-        for firing in range(1, recipe.firings + 1):
-            first = firing == 1
-            async for told in self._together(run, StepKind.MILL if first else StepKind.REGRIND, firing):
+        for firing in range(1, run.event.samples[0].recipe.firings + 1):
+            async for told in self._together(run, StepKind.MILL if firing == 1 else StepKind.REGRIND, firing):
                 yield told
             async for told in self._each(run, StepKind.LOAD, firing):
                 yield told
@@ -92,108 +132,54 @@ class SynthesisRobot(Agent[RobotMemory]):
             async for told in self._each(run, StepKind.UNLOAD, firing):
                 yield told
         for vial in run.vials:
-            yield self._end(run, vial)
+            yield _end(run, vial)
 
-    async def _each(self, run: _Run, step: StepKind, firing: int) -> AsyncIterator[Event]:
+    async def _each(self, run: _Run, kind: StepKind, firing: int) -> AsyncIterator[Event]:
         for vial in run.left:
-            async for told in self._act(run, step, firing, [vial]):
-                yield told
-            self._read_mass(run, step, vial)
-
-    async def _together(self, run: _Run, step: StepKind, firing: int) -> AsyncIterator[Event]:
-        if run.left:
-            async for told in self._act(run, step, firing, run.left):
+            async for told in self._act(run, _Step(kind, firing, vial.sample.sample_id), [vial]):
                 yield told
 
-    @staticmethod
-    def _read_mass(run: _Run, step: StepKind, vial: _Vial) -> None:
-        if step is StepKind.UNLOAD and run.report is not None and run.report.succeeded:
-            for reading in run.report.readings:
-                if reading.name == "product mass":
-                    vial.product_mass = reading.value
+    async def _together(self, run: _Run, kind: StepKind, firing: int) -> AsyncIterator[Event]:
+        if vials := run.left:
+            who = vials[0].sample.sample_id if len(vials) == 1 else "batch"
+            async for told in self._act(run, _Step(kind, firing, who), vials):
+                yield told
 
-    async def _act(self, run: _Run, step: StepKind, firing: int, vials: list[_Vial]) -> AsyncIterator[Event]:
+    async def _act(self, run: _Run, step: _Step, vials: list[_Vial]) -> AsyncIterator[Event]:
         """One action: intent, instrument, fact; again with a new key where the instrument says it may be."""
-        ids = tuple(v.sample.sample_id for v in vials)
-        who = ids[0] if len(ids) == 1 else "batch"
         for attempt in range(1, TRIES + 1):
-            key = f"{run.event.run_id}/{firing}/{step.value}/{who}/{attempt}"
-            yield StepStarted(
+            present = [v for v in vials if not v.lost]
+            if not present:
+                return
+            intent = StepStarted(
                 run_id=run.event.run_id,
-                key=key,
-                step=step,
-                firing=firing,
+                key=step.key(run, attempt),
+                step=step.kind,
+                firing=step.firing,
                 instrument=run.instrument.name,
-                sample_ids=ids,
+                sample_ids=tuple(v.sample.sample_id for v in present),
             )
-            report = await self._carry_out(run.instrument, _request(key, step, firing, vials))
-            run.report = report
-            told = _fact(run, step, ids, key, report)
-            yield told
-            self._heed(vials, step, report)
-            if report is None or report.succeeded or not report.retryable:
+            yield intent
+            fact = self._recorded(intent.key)
+            if fact is None:
+                request = _request(intent, present)
+                fact = _fact(intent, await effectively_once(run.instrument, request, self.bench.wait_until))
+            yield fact
+            again = attempt < TRIES and isinstance(fact, StepFailed) and fact.retryable
+            _heed(present, fact, final=not again)
+            if not again:
                 return
 
-    async def _carry_out(self, instrument: Synthesiser, request: StepRequest) -> StepReport | None:
-        """The instrument's report; none when it cannot tell what became of the action."""
-        while True:
-            state = await instrument.ask(request.key)
-            if state is ActionState.UNKNOWN:
-                return None
-            try:
-                if state is ActionState.NEVER_SEEN:
-                    await instrument.start(request)
-            except InstrumentBusyError as busy:
-                await self.bench.wait_until(busy.until)
-                continue
-            return await instrument.finish(request.key)
-
-    @staticmethod
-    def _heed(vials: list[_Vial], step: StepKind, report: StepReport | None) -> None:
-        """What the report means for the vials."""
-        if report is None:
-            for vial in vials:
-                vial.lost = f"nobody can tell what became of the step {step.value}"
-            return
-        troubles = {t.sample_id: t for t in report.troubles}
-        for vial in vials:
-            trouble = troubles.get(vial.sample.sample_id)
-            if trouble is not None:
-                vial.doubts.append(f"{step.value}: {trouble.reason}")
-                vial.lost = trouble.reason if trouble.lost else vial.lost
-            if not report.succeeded and not report.retryable and (trouble is None or not trouble.lost):
-                vial.doubts.append(f"{step.value} failed: {report.reason}")
-
-    def _end(self, run: _Run, vial: _Vial) -> Event:
-        sample = vial.sample
-        if vial.lost:
-            return SampleLost(
-                sample_id=sample.sample_id,
-                candidate_id=sample.candidate_id,
-                run_id=run.event.run_id,
-                reason=vial.lost,
-            )
-        expected = expected_product_mass(sample.recipe)
-        if vial.product_mass is None:
-            vial.doubts.append("the product was not weighed")
-        return SampleSynthesised(
-            sample_id=sample.sample_id,
-            candidate_id=sample.candidate_id,
-            run_id=run.event.run_id,
-            composition=sample.composition,
-            recipe=sample.recipe,
-            product_mass=vial.product_mass or 0.0,
-            expected_mass=expected,
-            steps_ok=not vial.doubts,
-            doubts=tuple(vial.doubts),
-        )
+    def _recorded(self, key: str) -> Fact | None:
+        """What the log has of an action: it is done, whatever its instrument may remember."""
+        return next((e for e in self.told if isinstance(e, StepCompleted | StepFailed) and e.key == key), None)
 
 
-def _request(key: str, step: StepKind, firing: int, vials: list[_Vial]) -> StepRequest:
+def _request(intent: StepStarted, vials: list[_Vial]) -> StepRequest:
     return StepRequest(
-        key=key,
-        step=step,
-        firing=firing,
+        key=intent.key,
+        step=intent.step,
+        firing=intent.firing,
         samples=tuple(
             StepSample(sample_id=v.sample.sample_id, composition=v.sample.composition, recipe=v.sample.recipe)
             for v in vials
@@ -201,29 +187,75 @@ def _request(key: str, step: StepKind, firing: int, vials: list[_Vial]) -> StepR
     )
 
 
-def _fact(
-    run: _Run, step: StepKind, ids: tuple[str, ...], key: str, report: StepReport | None
-) -> StepCompleted | StepFailed:
-    if report is not None and report.succeeded:
+def _fact(intent: StepStarted, outcome: StepReport | NotDone) -> Fact:
+    if isinstance(outcome, StepReport) and outcome.succeeded:
         return StepCompleted(
-            run_id=run.event.run_id,
-            key=key,
-            step=step,
-            instrument=run.instrument.name,
-            sample_ids=ids,
-            started_at=report.started_at,
-            ended_at=report.ended_at,
-            readings=report.readings,
-            troubles=report.troubles,
+            run_id=intent.run_id,
+            key=intent.key,
+            step=intent.step,
+            instrument=intent.instrument,
+            sample_ids=intent.sample_ids,
+            started_at=outcome.started_at,
+            ended_at=outcome.ended_at,
+            readings=outcome.readings,
+            troubles=outcome.troubles,
         )
+    if isinstance(outcome, StepReport):
+        retryable, readings, troubles = outcome.retryable, outcome.readings, outcome.troubles
+    else:
+        gone = f"nobody can tell what became of the step {intent.step.value}"
+        lost = intent.sample_ids if outcome.unknown else ()
+        retryable, readings = False, ()
+        troubles = tuple(SampleTrouble(sample_id=name, reason=gone, lost=True) for name in lost)
     return StepFailed(
+        run_id=intent.run_id,
+        key=intent.key,
+        step=intent.step,
+        instrument=intent.instrument,
+        sample_ids=intent.sample_ids,
+        reason=outcome.reason,
+        retryable=retryable,
+        readings=readings,
+        troubles=troubles,
+    )
+
+
+def _heed(vials: list[_Vial], fact: Fact, *, final: bool) -> None:
+    """What a fact means for the vials: a trouble is a doubt, and so is a step that failed for good."""
+    for vial in vials:
+        for trouble in (t for t in fact.troubles if t.sample_id == vial.sample.sample_id):
+            vial.doubts.append(f"{fact.step.value}: {trouble.reason}")
+            vial.lost = trouble.reason if trouble.lost else vial.lost
+        if isinstance(fact, StepFailed):
+            if final:
+                vial.doubts.append(f"{fact.step.value} failed: {fact.reason}")
+            if final and fact.step is StepKind.WEIGH and not vial.lost:
+                vial.lost = f"it was never filled: {fact.reason}"
+        elif fact.step is StepKind.UNLOAD:
+            vial.product_mass = next((r.value for r in fact.readings if r.name == "product mass"), vial.product_mass)
+
+
+def _lost(event: RunScheduled, sample: ScheduledSample, reason: str) -> SampleLost:
+    return SampleLost(sample_id=sample.sample_id, candidate_id=sample.candidate_id, run_id=event.run_id, reason=reason)
+
+
+def _end(run: _Run, vial: _Vial) -> Event:
+    sample, mass, doubts = vial.sample, vial.product_mass, list(vial.doubts)
+    if vial.lost:
+        return _lost(run.event, sample, vial.lost)
+    if mass is None:
+        doubts.append("the product was not weighed")
+    elif not 0 <= mass <= MOST_MASS:
+        doubts.append(f"the balance showed {mass:g} g")
+        mass = None
+    return SampleSynthesised(
+        sample_id=sample.sample_id,
+        candidate_id=sample.candidate_id,
         run_id=run.event.run_id,
-        key=key,
-        step=step,
-        instrument=run.instrument.name,
-        sample_ids=ids,
-        reason=report.reason if report else "the instrument does not know what became of this action",
-        retryable=report.retryable if report else False,
-        readings=report.readings if report else (),
-        troubles=report.troubles if report else (),
+        composition=sample.composition,
+        recipe=sample.recipe,
+        product_mass=mass or 0.0,
+        expected_mass=expected_product_mass(sample.recipe),
+        steps_ok=not doubts,
+        doubts=tuple(doubts),
     )

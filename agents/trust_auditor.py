@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agents.agent import Agent, Memory, folds, on
@@ -76,7 +78,7 @@ class TrustAuditor(Agent[AuditorMemory]):
         if self.memory.released is None:
             yield self._tell(event, hard=False, decision=_no_model(event, plan))
             return
-        assessment = await self._assess(event, plan, self.memory.released)
+        assessment = _doubted(await self._assess(event, plan, self.memory.released))
         decision = _record(event, plan, self.memory.released, assessment)
         yield self._tell(event, hard=assessment.outcome == "hard-refused", decision=decision)
 
@@ -96,6 +98,24 @@ class TrustAuditor(Agent[AuditorMemory]):
         if decision.outcome is Outcome.REFUSED:
             return CandidateRefused(candidate_id=event.candidate_id, hard=hard, decision=decision)
         return ReviewRequested(candidate_id=event.candidate_id, review_id=f"q-{event.candidate_id}", decision=decision)
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _doubted(assessment: Assessment) -> Assessment:
+    """A number that could not be computed exceeds no threshold; what it would have cleared is put to a human."""
+    lost = [s.name for s in assessment.scores if _finite(s.value) is None]
+    lost += [
+        f"the interval of {name}"
+        for name, i in assessment.intervals.items()
+        if any(end is not None and _finite(end) is None for end in (i.lower, i.upper, i.quantile))
+    ]
+    if not lost:
+        return assessment
+    outcome = "escalated" if assessment.outcome == "cleared" else assessment.outcome
+    return replace(assessment, outcome=outcome, reasons=(*assessment.reasons, f"no number for {', '.join(lost)}"))
 
 
 def _widths(plan: CampaignPlan) -> dict[str, float]:
@@ -185,15 +205,16 @@ def _record(
                 n_calibration=i.n_calibration,
                 alpha=i.alpha,
                 basis=i.basis,
-                quantile=i.quantile,
-                lower=i.lower,
-                upper=i.upper,
+                quantile=_finite(i.quantile),
+                lower=_finite(i.lower),
+                upper=_finite(i.upper),
                 max_width=widths[name],
             )
             for name, i in assessment.intervals.items()
         ),
         ood=tuple(
-            OodScore(name=s.name, value=s.value, threshold=s.threshold, exceeded=s.exceeded) for s in assessment.scores
+            OodScore(name=s.name, value=_finite(s.value), threshold=_finite(s.threshold), exceeded=s.exceeded)
+            for s in assessment.scores
         ),
         votes=assessment.votes,
         feasibility=event.constraints,

@@ -56,11 +56,12 @@ class Workers:
         """
         if self.count == 0:
             return fn(*args, **kwargs)
-        loop = asyncio.get_running_loop()
+        loop, pool = asyncio.get_running_loop(), self._start()
         try:
-            answer = await loop.run_in_executor(self._start(), partial(_carry, fn, *args, **kwargs))
+            answer = await loop.run_in_executor(pool, partial(_carry, fn, *args, **kwargs))
         except BrokenProcessPool:
-            self.close()
+            if self._pool is pool:  # others that it took down may have made a new one already
+                self.close()
             answer = await loop.run_in_executor(self._start(), partial(_carry, fn, *args, **kwargs))
         if isinstance(answer, _Raised):
             raise answer.error()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from agents.actions import NotDone, effectively_once
 from agents.agent import Agent, Memory, folds, on
 from agents.designs import elements_in
 from contracts.campaigns import CampaignPlan, CampaignStarted
@@ -22,9 +23,8 @@ from contracts.diffraction import (
     UnexplainedLine,
     Verdict,
 )
-from contracts.errors import InstrumentBusyError
 from contracts.event import Event
-from contracts.instruments import ActionState, Diffractometer, ScanReport, ScanRequest, UnaskedDiffractometer
+from contracts.instruments import Diffractometer, ScanReport, ScanRequest, UnaskedDiffractometer
 from contracts.synthesis import SampleSynthesised
 
 if TYPE_CHECKING:
@@ -73,25 +73,15 @@ class XrdAnalyser(Agent[AnalyserMemory]):
             return
         key = f"{event.sample_id}/scan/1"
         yield MeasurementStarted(measurement_id=key, sample_id=event.sample_id, instrument=self.diffractometer.name)
-        request = ScanRequest(key=key, sample_id=event.sample_id, **plan.scan.model_dump())
-        report = await self._scan(request)
-        if report is None:
-            yield self._failed(key, event.sample_id, "the instrument does not know what became of this scan")
+        if recorded := [e for e in self.told if isinstance(e, PatternMeasured | MeasurementFailed)]:
+            yield recorded[0]  # the log has it, whatever the instrument may remember
             return
-        yield await self._told(report, asked=True)
-
-    async def _scan(self, request: ScanRequest) -> ScanReport | None:
-        while True:
-            state = await self.diffractometer.ask(request.key)
-            if state is ActionState.UNKNOWN:
-                return None
-            try:
-                if state is ActionState.NEVER_SEEN:
-                    await self.diffractometer.start(request)
-            except InstrumentBusyError as busy:
-                await self.bench.wait_until(busy.until)
-                continue
-            return await self.diffractometer.finish(request.key)
+        request = ScanRequest(key=key, sample_id=event.sample_id, **plan.scan.model_dump())
+        outcome = await effectively_once(self.diffractometer, request, self.bench.wait_until)
+        if isinstance(outcome, NotDone):
+            yield self._failed(key, event.sample_id, outcome.reason)
+            return
+        yield await self._measured(outcome.model_copy(update={"key": key, "sample_id": event.sample_id}), asked=True)
 
     def heard(self) -> AsyncIterator[tuple[str, Event]] | None:
         """Files that nobody asked for, where the diffractometer hands in such."""
@@ -101,9 +91,9 @@ class XrdAnalyser(Agent[AnalyserMemory]):
 
     async def _unasked(self, diffractometer: UnaskedDiffractometer) -> AsyncIterator[tuple[str, Event]]:
         async for report in diffractometer.unasked():
-            yield f"unasked/{report.key}", await self._told(report, asked=False)
+            yield f"unasked/{report.key}", await self._measured(report, asked=False)
 
-    async def _told(self, report: ScanReport, *, asked: bool) -> Event:
+    async def _measured(self, report: ScanReport, *, asked: bool) -> Event:
         if report.problem:
             return self._failed(report.key, report.sample_id, report.problem)
         return PatternMeasured(

@@ -1,0 +1,286 @@
+"""Listens for agents, lets them fold and react, and acknowledges when everything that they yielded is stored.
+
+Per agent there is one durable consumer, read in stream order. A delivery is folded, then reacted to; it is
+acknowledged when everything that was yielded is stored, and never before an earlier one. After a crash memory
+is folded up to the acknowledged position and the rest is delivered again: reactions repeat themselves, and
+what is already in the log is not said twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack, aclosing, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from agents.agent import MOMENT, Agent, Reaction
+from agents.errors import ReplayDivergedError, SeatTakenError
+from agents.runtime.lab import Lab, moment_of
+from agents.runtime.seats import Seat, Work
+from agents.runtime.voice import Voice
+from bus.protocol import Recorded
+from contracts.envelope import Envelope
+from contracts.event import Event
+from contracts.identifiers import follow_up_id, root_id
+from contracts.materials import ArtifactRef
+from contracts.presence import AgentFaulted, AgentStarted, AgentStopped
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ATTEMPTS = 3
+"""How often a reaction is tried before its event is set aside."""
+BACKOFF = timedelta(seconds=5)
+"""Pause before the second attempt on the lab's clock; it doubles with each further one."""
+
+
+@dataclass(frozen=True)
+class _Reacting:
+    """One reaction to one delivery."""
+
+    seat: Seat
+    work: Work
+    reaction: Reaction
+    author: str
+    """Names the reaction in the ids of what it says."""
+
+    @property
+    def cause(self) -> Envelope:
+        """What it reacts to."""
+        return self.work.delivery.recorded.envelope
+
+
+class Runtime:
+    """Runs agents on a bus until it is stopped.
+
+    Attributes:
+        watchers: called with each event after it is stored, for the console; they must not act on it.
+        failure: ends with the error that the run cannot go on after.
+    """
+
+    def __init__(self, lab: Lab, agents: Sequence[Agent[Any]]) -> None:
+        self.lab = lab
+        self.seats = [Seat(agent, order) for order, agent in enumerate(agents)]
+        self.watchers: list[Callable[[Recorded], None]] = []
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._voice = Voice(lab, self._stored)
+        self._stopping = False
+        for agent in agents:
+            agent.attach(self)
+
+    # what agents may use -------------------------------------------------------------------------
+
+    async def compute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Runs `fn` in a worker process."""
+        return await self.lab.workers.run(fn, *args, **kwargs)
+
+    async def fetch(self, ref: ArtifactRef) -> bytes:
+        """The content of an artefact, checked against its digest."""
+        return await asyncio.to_thread(self.lab.bus.blobs.get, ref)
+
+    async def keep(self, content: bytes, media_type: str, name: str) -> ArtifactRef:
+        """Stores an artefact."""
+        return await asyncio.to_thread(self.lab.bus.blobs.put, content, media_type, name)
+
+    async def wait_until(self, when: datetime) -> None:
+        """Returns when the lab's clock shows `when`."""
+        await self.lab.clock.sleep_until(when)
+
+    # life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Folds the past, says that the agents are there, and begins to listen.
+
+        Raises:
+            SeatTakenError: another process runs one of these agents in this campaign.
+            FoldError: an agent cannot remember what is in the log.
+        """
+        floors = await self._floors()
+        async for recorded in self._voice.read():
+            self._remember_past(recorded, floors)
+        for seat in self.seats:
+            await self._voice.claim(
+                AgentStarted(
+                    agent=seat.name,
+                    start=seat.starts + 1,
+                    code_version=self.lab.code_version,
+                    folded=seat.folded,
+                    memory_sha256=seat.agent.memory.digest(),
+                )
+            )
+        for name, floor in (await self._floors()).items():
+            if floor != floors[name]:  # somebody has gone on while the past was being read
+                start = next(s.starts for s in self.seats if s.name == name) + 1
+                raise SeatTakenError(name, start, "another that is at work")
+        for seat in self.seats:
+            seat.subscription = await self.lab.bus.subscribe(self._durable(seat), self.lab.campaign, seat.agent.kinds())
+        for seat in self.seats:
+            seat.tasks.append(self._guarded(self._listen(seat)))
+            if (heard := seat.agent.heard()) is not None:
+                watching = ExitStack()
+                watching.enter_context(self.lab.turns.watch())  # from now on, and not from the task's first step
+                seat.tasks.append(self._guarded(self._hear(seat, heard, watching)))
+
+    async def recall(self) -> None:
+        """Folds everything that is in the log and takes no part."""
+        async for recorded in self._voice.read():
+            for seat in self.seats:
+                if type(recorded.envelope.data) in seat.agent.kinds():
+                    self._fold(seat, recorded.envelope)
+
+    async def stop(self, reason: str) -> None:
+        """Begins nothing new, lets go of what waits, and says that the agents are gone."""
+        self._stopping = True
+        for seat in self.seats:
+            await seat.leave()
+        for seat in self.seats:
+            stopped = AgentStopped(agent=seat.name, start=seat.starts + 1, reason=reason)
+            event_id = root_id(self.lab.campaign, f"{seat.name}/stopped/{seat.starts + 1}")
+            with suppress(SeatTakenError):  # whoever has taken the seat meanwhile keeps it
+                await self._voice.say(stopped, event_id, seat.name)
+
+    async def say(self, event: Event, name: str, source: str) -> None:
+        """Publishes an event that nothing in the log caused, such as the start of the campaign.
+
+        Args:
+            event: what happened.
+            name: names the occurrence within the campaign; said twice it is recorded once.
+            source: who says it.
+        """
+        event_id = root_id(self.lab.campaign, name)
+        if not self._voice.knows(event_id):
+            async with self.lab.turns.outside():
+                await self._voice.say(event, event_id, source)
+
+    # past ----------------------------------------------------------------------------------------
+
+    def _durable(self, seat: Seat) -> str:
+        return f"{self.lab.campaign}-{seat.name}"
+
+    async def _floors(self) -> dict[str, int]:
+        """Agent → place up to which it has acknowledged everything."""
+        return {seat.name: await self.lab.bus.acknowledged(self._durable(seat)) for seat in self.seats}
+
+    def _remember_past(self, recorded: Recorded, floors: Mapping[str, int]) -> None:
+        event, finished = recorded.envelope.data, True
+        for seat in self.seats:
+            if isinstance(event, AgentStarted) and event.agent == seat.name:
+                seat.starts = max(seat.starts, event.start)
+            if type(event) not in seat.agent.kinds():
+                continue
+            if recorded.sequence <= floors[seat.name]:
+                self._fold(seat, recorded.envelope)
+            else:
+                finished = False
+                self.lab.turns.expect(recorded.sequence, seat.order)
+        self._voice.remember(recorded, finished=finished)
+
+    def _fold(self, seat: Seat, envelope: Envelope) -> None:
+        MOMENT.set(moment_of(self.lab.seed, seat.name, envelope))
+        seat.agent.fold(envelope.data)
+        seat.folded += 1
+
+    # present -------------------------------------------------------------------------------------
+
+    def _stored(self, recorded: Recorded) -> None:
+        """An event of ours is in the log."""
+        for seat in self.seats:
+            if type(recorded.envelope.data) in seat.agent.kinds():
+                self.lab.turns.expect(recorded.sequence, seat.order)
+        for watch in self.watchers:
+            watch(recorded)
+
+    def _guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task whose failure ends the run with its own error instead of vanishing."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._notice)
+        return task
+
+    def _notice(self, done: asyncio.Task[None]) -> None:
+        if done.cancelled() or (error := done.exception()) is None:
+            return
+        if not self._stopping and not self.failure.done():
+            self.failure.set_exception(error)
+
+    async def _listen(self, seat: Seat) -> None:
+        assert seat.subscription is not None  # noqa: S101  start() subscribes before it listens
+        async for delivery in seat.subscription:
+            envelope, sequence = delivery.recorded.envelope, delivery.recorded.sequence
+            async with self.lab.turns.turn(sequence, seat.order):
+                self._fold(seat, envelope)
+                work = seat.open[sequence] = Work(delivery)
+                for n, reaction in enumerate(seat.agent.reaction_table.get(type(envelope.data), ())):
+                    reacting = self._react(_Reacting(seat, work, reaction, f"{seat.name}/{n}"))
+                    if reaction.long:
+                        task = self.lab.turns.spawn(reacting)
+                        work.running.add(task)
+                        task.add_done_callback(partial(self._long_done, seat, work))
+                    else:
+                        await reacting
+                work.listening = False
+            await seat.acknowledge()
+
+    def _long_done(self, seat: Seat, work: Work, done: asyncio.Task[None]) -> None:
+        self._notice(done)
+        if done.cancelled() or done.exception() is not None:
+            return  # it stays among what is running, so that its delivery is not acknowledged
+        work.running.discard(done)
+        if not self._stopping:
+            seat.tasks = [t for t in seat.tasks if not t.done()]
+            seat.tasks.append(self._guarded(seat.acknowledge()))
+
+    async def _hear(self, seat: Seat, heard: AsyncIterator[tuple[str, Event]], watching: ExitStack) -> None:
+        with watching:
+            async for key, event in heard:
+                await self.say(event, key, seat.name)
+
+    async def _react(self, reacting: _Reacting) -> None:
+        """Runs one reaction; a bug is recorded, tried again, and at last set aside."""
+        cause, seat = reacting.cause, reacting.seat
+        said = self._voice.said_before(cause.id, reacting.author)
+        for attempt in range(1, ATTEMPTS + 1):
+            MOMENT.set(moment_of(self.lab.seed, seat.name, cause, tuple(said)))
+            try:
+                await self._tell(reacting, said)
+            except (ReplayDivergedError, SeatTakenError):
+                raise
+            except Exception as error:
+                if self._stopping:
+                    raise
+                await self._record_fault(reacting, attempt, error)
+                if attempt < ATTEMPTS:
+                    await self.lab.clock.sleep_until(self.lab.clock.now() + BACKOFF * 2 ** (attempt - 1))
+                else:
+                    reacting.work.given_up.append(f"{type(error).__name__}: {error}")
+            else:
+                return
+
+    async def _tell(self, reacting: _Reacting, said: list[Event]) -> None:
+        """Publishes what a reaction yields and notes it in `said`."""
+        method, cause = reacting.reaction.method, reacting.cause
+        async with aclosing(method(reacting.seat.agent, cause.data)) as events:  # type: ignore[type-var]
+            n = 0
+            async for event in events:
+                await self._voice.say(event, follow_up_id(cause.id, reacting.author, n), reacting.seat.name, cause)
+                if n == len(said):
+                    said.append(event)
+                n += 1
+
+    async def _record_fault(self, reacting: _Reacting, attempt: int, error: Exception) -> None:
+        cause, seat = reacting.cause, reacting.seat
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        event = AgentFaulted(
+            agent=seat.name,
+            event_id=cause.id,
+            event_kind=cause.type,
+            attempt=attempt,
+            error=f"{type(error).__name__}: {error}"[:2000],
+            where=f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}",
+            parked=attempt == ATTEMPTS,
+        )
+        fault_id = follow_up_id(cause.id, f"{reacting.author}/start {seat.starts + 1}/fault", attempt)
+        await self._voice.say(event, fault_id, seat.name, cause)

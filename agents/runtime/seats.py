@@ -1,0 +1,76 @@
+"""An agent at work: its consumer, and the deliveries that are not yet acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.agent import Agent
+from bus.protocol import Delivery, Subscription
+
+
+@dataclass
+class Work:
+    """A delivery that is being worked on."""
+
+    delivery: Delivery
+    listening: bool = True
+    """Whether its short reactions are still running."""
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+    """Long reactions that have not ended well."""
+    given_up: list[str] = field(default_factory=list)
+    """Why it is set aside, if so."""
+
+    @property
+    def done(self) -> bool:
+        """Whether everything that it leads to is stored."""
+        return not self.listening and not self.running
+
+
+@dataclass
+class Seat:
+    """One agent at work."""
+
+    agent: Agent[Any]
+    order: int
+    """Its place among the agents that take turns."""
+    starts: int = 0
+    """How often it has started before."""
+    folded: int = 0
+    """Events in its memory."""
+    subscription: Subscription | None = None
+    open: dict[int, Work] = field(default_factory=dict)
+    """Place in the log → what is being worked on."""
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _acknowledging: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        return self.agent.name
+
+    async def acknowledge(self) -> None:
+        """Acknowledges finished deliveries in the order of the log, up to the first that is being worked on.
+
+        An earlier one that is lost in a crash must come again, so nothing behind it may be acknowledged.
+        """
+        async with self._acknowledging:
+            for sequence in sorted(self.open):
+                work = self.open[sequence]
+                if not work.done:
+                    return
+                if work.given_up:
+                    await work.delivery.park("; ".join(work.given_up))
+                else:
+                    await work.delivery.ack()
+                del self.open[sequence]
+
+    async def leave(self) -> None:
+        """Cancels what it is doing and stops listening."""
+        tasks = [*self.tasks, *(task for work in self.open.values() for task in work.running)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.subscription is not None:
+            await self.subscription.close()

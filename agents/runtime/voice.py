@@ -1,0 +1,148 @@
+"""How a runtime speaks: each event once for ever, and only as long as nobody else speaks in its place.
+
+What is in the log is not said again, whatever is re-made after a crash. The number of an agent's start is its
+right to act: as soon as another process has started the agent once more, this one falls silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from uuid import UUID
+
+from agents.envelopes import Saying, seal
+from agents.errors import ReplayDivergedError, SeatTakenError
+from agents.runtime.lab import Lab
+from bus.errors import DuplicateConflictError, UndecodableEventError
+from bus.protocol import Receipt, Recorded
+from contracts.envelope import Envelope
+from contracts.errors import MalformedEventError
+from contracts.event import Event
+from contracts.identifiers import follow_up_id, root_id
+from contracts.presence import AgentFaulted, AgentStarted
+
+Claims = Mapping[str, int]
+"""Agent → the number of its start in this process."""
+
+
+class Voice:
+    """Publishes the events of a runtime.
+
+    Attributes:
+        told: called with each event after it is stored.
+    """
+
+    def __init__(self, lab: Lab, told: Callable[[Recorded], None]) -> None:
+        self.lab, self.told = lab, told
+        self._known: dict[UUID, str] = {}
+        self._unfinished: set[UUID] = set()
+        self._past: dict[UUID, Event] = {}
+        self._seen = 0
+        self._claims: dict[str, int] = {}
+
+    def knows(self, event_id: UUID) -> bool:
+        """Whether the log has that event."""
+        return event_id in self._known
+
+    async def read(self, start: int = 1, stop: int | None = None) -> AsyncIterator[Recorded]:
+        """The campaign's past. Bytes that never were an event are passed over, as live consumers do.
+
+        Raises:
+            UndecodableEventError: a newer Athanor has said something that this one would not remember.
+        """
+        while True:
+            try:
+                async for recorded in self.lab.bus.read(self.lab.campaign, start, stop):
+                    yield recorded
+            except UndecodableEventError as error:
+                if not isinstance(error.__cause__, MalformedEventError):
+                    raise
+                start = error.sequence + 1
+            else:
+                return
+
+    def remember(self, recorded: Recorded, *, finished: bool) -> None:
+        """Notes what the log has.
+
+        Args:
+            recorded: an event of the past.
+            finished: whether everything that it led to is in the log, too.
+        """
+        envelope = recorded.envelope
+        self._seen = recorded.sequence
+        self._known[envelope.id] = envelope.type
+        if envelope.causationid in self._unfinished and not isinstance(envelope.data, AgentFaulted):
+            self._past[envelope.id] = envelope.data
+        if not finished:
+            self._unfinished.add(envelope.id)
+
+    def said_before(self, cause: UUID, author: str) -> list[Event]:
+        """What `author` said about `cause` in an earlier life, in order; asked for once."""
+        said: list[Event] = []
+        while (event := self._past.pop(follow_up_id(cause, author, len(said)), None)) is not None:
+            said.append(event)
+        return said
+
+    async def claim(self, started: AgentStarted) -> None:
+        """Says that an agent is there.
+
+        Raises:
+            SeatTakenError: somebody else has just said the same.
+        """
+        name, start = started.agent, started.start
+        self._claims[name] = start
+        event_id = root_id(self.lab.campaign, f"{name}/started/{start}")
+        try:
+            receipt = await self._publish(self._sealed(started, event_id, name))
+        except DuplicateConflictError as error:
+            raise SeatTakenError(name, start, "another that started at the same moment") from error
+        if receipt.duplicate:
+            raise SeatTakenError(name, start, "another that started at the same moment")
+
+    async def say(self, event: Event, event_id: UUID, source: str, cause: Envelope | None = None) -> None:
+        """Publishes one event, once for ever; what the log has already is not said again.
+
+        Raises:
+            ReplayDivergedError: the log has something else under that id.
+            SeatTakenError: another process has started one of these agents.
+        """
+        if event_id not in self._known:
+            try:
+                await self._publish(self._sealed(event, event_id, source, cause))
+            except DuplicateConflictError as taken:
+                # another process said it before it fell silent: the log stands, as after a crash
+                await self._look_back(self._seen, taken.sequence)
+                if event_id not in self._known:
+                    raise
+        if (recorded := self._known[event_id]) != event.kind:
+            raise ReplayDivergedError(source, recorded, event.kind)
+
+    def _sealed(self, event: Event, event_id: UUID, source: str, cause: Envelope | None = None) -> Envelope:
+        return seal(event, event_id, Saying(self.lab.campaign, source, self.lab.clock.now(), cause))
+
+    async def _publish(self, envelope: Envelope) -> Receipt:
+        receipt = await self.lab.bus.publish(envelope)
+        self._known[envelope.id] = envelope.type
+        self.told(Recorded(receipt.sequence, "", envelope, b"", envelope.time))
+        before, self._seen = self._seen, max(self._seen, receipt.sequence)
+        await self._look_back(before, receipt.sequence - 1)
+        return receipt
+
+    async def _look_back(self, after: int, last: int) -> None:
+        """Looks at what others have written since this process last wrote.
+
+        This comes after each publication, hence between an intent and its instrument: who has lost its seat does
+        not act any more. As long as nobody else writes there is nothing between, and nothing is read.
+
+        Args:
+            after: place up to which everything is known.
+            last: the last place to look at.
+        """
+        if last <= after:
+            return
+        async for recorded in self.read(after + 1, last):
+            event = recorded.envelope.data
+            self._known[recorded.envelope.id] = event.kind
+            if isinstance(event, AgentStarted) and event.start > self._claims.get(event.agent, event.start):
+                raise SeatTakenError(
+                    event.agent, self._claims[event.agent], f"another that came later (start {event.start})"
+                )
