@@ -19,7 +19,7 @@ import nats
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription as Inbox
+from nats.aio.subscription import Subscription
 
 from bus.codec import CONTENT_TYPE, decode, encode
 from bus.errors import (
@@ -79,22 +79,30 @@ class _Wire:
             BusConnectionError: the connection was closed for good.
         """
         pause = 0.05
-        while True:
-            try:
-                return await self.client.request(subject, payload, timeout=ANSWER_WITHIN, headers=headers)
-            except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
-                raise BusConnectionError("Expected an open connection to NATS, got a closed one.") from error
-            except (
-                nats.errors.TimeoutError,
-                nats.errors.NoRespondersError,
-                nats.errors.OutboundBufferLimitError,
-            ):
-                if (reason := self.denied.pop(subject, None)) is not None:
-                    raise PermissionDeniedError(
-                        f"Expected leave to publish on {subject}, got: {reason}. Check the permissions of this user."
-                    ) from None
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
+        while (answer := await self.ask_once(subject, payload, headers)) is None:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+        return answer
+
+    async def ask_once(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> Msg | None:
+        """A request; none when no answer came in time.
+
+        Raises:
+            PermissionDeniedError: the server forbids it.
+            BusConnectionError: the connection was closed for good.
+        """
+        try:
+            answer = await self.client.request(subject, payload, timeout=ANSWER_WITHIN, headers=headers)
+        except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
+            raise BusConnectionError("Expected an open connection to NATS, got a closed one.") from error
+        except (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.errors.OutboundBufferLimitError):
+            if (reason := self.denied.pop(subject, None)) is not None:
+                raise PermissionDeniedError(
+                    f"Expected leave to publish on {subject}, got: {reason}. Check the permissions of this user."
+                ) from None
+            return None
+        _heed_cancellation()
+        return answer
 
     async def api(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """One call of the JetStream API."""
@@ -115,6 +123,48 @@ class _Wire:
             self.on_trouble(BusError(f"This process reads too slowly and messages are being dropped: {text}"))
 
 
+def _heed_cancellation() -> None:
+    """Raises what the client library may have swallowed: a cancellation in the moment in which an answer came."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+class _Inbox:
+    """Messages of one subject as they come, in a queue of our own.
+
+    The client library's way to wait for a message loses a cancellation that meets one.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._messages: asyncio.Queue[Msg] = asyncio.Queue()
+        self._subscription: Subscription | None = None
+        self.subject = client.new_inbox()
+
+    @classmethod
+    async def open(cls, client: Client) -> _Inbox:
+        """Listens."""
+        inbox = cls(client)
+        inbox._subscription = await client.subscribe(inbox.subject, cb=inbox._messages.put)
+        return inbox
+
+    async def next(self, within: float) -> Msg | None:
+        """The next message; none if there is none within that many seconds."""
+        if not self._messages.empty():
+            return self._messages.get_nowait()
+        try:
+            async with asyncio.timeout(within):
+                return await self._messages.get()
+        except TimeoutError:
+            return None
+
+    async def close(self) -> None:
+        """Listens no more."""
+        if self._subscription is not None and not self._client.is_closed:
+            await self._subscription.unsubscribe()
+
+
 class JetStreamDelivery:
     """One event on its way to one consumer."""
 
@@ -123,7 +173,7 @@ class JetStreamDelivery:
 
     async def ack(self) -> None:
         """Done; returns when the server has confirmed it."""
-        await self._subscription.confirm(self._reply)
+        await self._subscription.confirm(self._reply, self.recorded.sequence)
 
     async def nak(self, delay: float = 0) -> None:
         """Comes again after `delay` seconds."""
@@ -140,15 +190,22 @@ class JetStreamDelivery:
 class JetStreamSubscription:
     """Deliveries of one durable consumer."""
 
-    def __init__(self, bus: JetStreamBus, durable: str, campaign: str, inbox: Inbox) -> None:
+    def __init__(self, bus: JetStreamBus, durable: str, campaign: str, inbox: _Inbox) -> None:
         self._bus, self._durable, self._campaign, self._inbox = bus, durable, campaign, inbox
         self._outstanding: set[str] = set()
         self._closed = False
         self._beating = asyncio.create_task(self._beat())
 
-    async def confirm(self, reply: str) -> None:
-        """Acknowledges and waits for the confirmation."""
-        await self._bus.wire.ask(reply, b"+ACK")
+    async def confirm(self, reply: str, sequence: int) -> None:
+        """Acknowledges and waits for the confirmation, or until the server cannot give one any more.
+
+        A killed server may have forgotten that it delivered this: it then ignores the acknowledgement and delivers
+        once more, which is what consumers are prepared for.
+        """
+        while await self._bus.wire.ask_once(reply, b"+ACK") is None:
+            floor, delivered = await self._bus.position(self._durable)
+            if floor >= sequence or delivered < sequence:
+                break
         self._outstanding.discard(reply)
 
     async def refuse(self, reply: str, delay: float) -> None:
@@ -174,8 +231,7 @@ class JetStreamSubscription:
         """Stops asking for more."""
         self._closed = True
         self._beating.cancel()
-        if not self._bus.wire.client.is_closed:
-            await self._inbox.unsubscribe()
+        await self._inbox.close()
 
     def __aiter__(self) -> AsyncIterator[JetStreamDelivery]:
         """Deliveries as they come."""
@@ -194,7 +250,7 @@ class JetStreamSubscription:
                 envelope = decode(message.data)
             except ContractError as error:
                 await self.set_aside(message.data, sequence, "", str(error))
-                await self.confirm(message.reply)
+                await self.confirm(message.reply, sequence)
                 self._bus.wire.on_trouble(UndecodableEventError(sequence, str(error)))
                 continue
             self._outstanding.add(message.reply)
@@ -333,18 +389,22 @@ class JetStreamBus:
             f"CONSUMER.CREATE.{STREAM}.{durable}",
             {"stream_name": STREAM, "config": settings, "action": "create"},
         )
-        inbox = await self.wire.client.subscribe(self.wire.client.new_inbox())
+        inbox = await _Inbox.open(self.wire.client)
         return JetStreamSubscription(self, durable, campaign, inbox)
 
     async def acknowledged(self, durable: str) -> int:
         """Sequence up to which `durable` has acknowledged everything."""
+        return (await self.position(durable))[0]
+
+    async def position(self, durable: str) -> tuple[int, int]:
+        """Last sequences that a durable consumer has acknowledged without a break, and that it was sent."""
         try:
             told = await self.wire.api(f"CONSUMER.INFO.{STREAM}.{durable}")
         except _ApiError as error:
             if error.code == _NOT_FOUND:
-                return 0
+                return 0, 0
             raise
-        return int(told["ack_floor"]["stream_seq"])
+        return int(told["ack_floor"]["stream_seq"]), int(told["delivered"]["stream_seq"])
 
     async def read(
         self, campaign: str | None = None, start: int = 1, stop: int | None = None
@@ -389,8 +449,7 @@ class JetStreamBus:
         Raises:
             GapError: there is nothing at `start` or behind it.
         """
-        client = self.wire.client
-        inbox = await client.subscribe(client.new_inbox())
+        inbox = await _Inbox.open(self.wire.client)
         config = {
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": start,
@@ -407,11 +466,10 @@ class JetStreamBus:
             with contextlib.suppress(_ApiError):  # a restarted server has forgotten it already
                 await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{made['name']}")
         finally:
-            if not client.is_closed:
-                await inbox.unsubscribe()
+            await inbox.close()
 
     async def pull(
-        self, consumer: str, inbox: Inbox, done: Callable[[], bool] = lambda: False, *, until_quiet: bool = False
+        self, consumer: str, inbox: _Inbox, done: Callable[[], bool] = lambda: False, *, until_quiet: bool = False
     ) -> AsyncIterator[Msg]:
         """Messages of a pull consumer, asked for batch by batch.
 
@@ -423,7 +481,7 @@ class JetStreamBus:
         """
         wanted, asked_at, heard = 0, 0.0, True
         body = json.dumps({"batch": BATCH, "expires": int(EXPIRES * _NANOSECONDS)}).encode()
-        while not done():
+        while not done() and not self.wire.client.is_closed:
             if wanted <= 0 or time.monotonic() - asked_at > EXPIRES + 0.5:
                 if until_quiet and not heard:
                     return
@@ -433,12 +491,9 @@ class JetStreamBus:
                     await asyncio.sleep(0.2)
                     continue
                 wanted, asked_at, heard = BATCH, time.monotonic(), False
-            try:
-                message = await inbox.next_msg(timeout=EXPIRES + 0.5)
-            except nats.errors.TimeoutError:
+            message = await inbox.next(EXPIRES + 0.5)
+            if message is None:
                 continue  # the request was lost with a connection: ask again
-            except (nats.errors.ConnectionClosedError, nats.errors.BadSubscriptionError):
-                return
             if message.headers and "Status" in message.headers and not message.reply.startswith("$JS.ACK"):
                 wanted = 0  # 404, 408, 409: the request has ended
                 continue

@@ -11,7 +11,7 @@ import pytest
 
 from bus.blobs import BlobStore
 from bus.errors import BusConnectionError, StreamConfigurationError, StreamFullError
-from bus.jetstream import JetStreamBus
+from bus.jetstream import JetStreamBus, JetStreamSubscription
 from bus.server import EmbeddedServer
 from contracts.synthesis import SampleLost
 from tests.contracts.examples import envelope
@@ -100,3 +100,23 @@ async def test_nobody_answers(tmp_path: Path) -> None:
     """A wrong address is a clear error and not an endless wait."""
     with pytest.raises(BusConnectionError, match="Expected a NATS server at nats://127.0.0.1:1"):
         await JetStreamBus.connect("nats://127.0.0.1:1", BlobStore(tmp_path), within=0.5)
+
+
+async def test_a_cancelled_consumer_ends_even_when_a_message_meets_the_cancellation(bus: JetStreamBus) -> None:
+    """Whoever is told to stop in the very moment in which something arrives stops, and waits for nothing more."""
+    for n in range(60):
+        subscription = await bus.subscribe(f"d{n}", "test", [SampleLost])
+
+        async def consume(subscription: JetStreamSubscription = subscription) -> None:
+            """Takes whatever comes."""
+            async for delivery in subscription:
+                await delivery.ack()
+
+        consuming = asyncio.create_task(consume())
+        await bus.publish(envelope(lost(n), n=n))
+        for _ in range(n % 12):
+            await asyncio.sleep(0)
+        consuming.cancel()
+        await asyncio.wait({consuming}, timeout=2)
+        assert consuming.done()
+        await subscription.close()
