@@ -52,7 +52,7 @@ def listening(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         command("run", "file-drop", "--out", out, "--real-time", "--json"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
     )  # fmt: skip
-    _wait(lambda: (out / "inbox").is_dir(), process)
+    _wait((out / "inbox").is_dir, process)
     yield process, out
     if process.poll() is None:
         process.kill()
@@ -70,7 +70,7 @@ def _wait(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
 async def test_dropped_files_are_events_like_everything_else(
     listening: tuple[subprocess.Popen[str], Path], tmp_path: Path
 ) -> None:
-    """A measured file is identified; a half-written one is waited for; garbage is flagged once and stays where it was."""
+    """A measured file is identified, a half-written one is waited for, garbage is flagged once and stays there."""
     process, out = listening
     inbox = out / "inbox"
     content = _measured(tmp_path / "device")
