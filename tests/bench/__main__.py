@@ -1,0 +1,17 @@
+"""``python -m tests.bench``: ratios, each beside a peer or a limit measured in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.bench import publishing, sticks
+
+
+def main() -> None:
+    """Runs the benchmarks that need no data of their own."""
+    asyncio.run(publishing.main())
+    sticks.main()
+
+
+if __name__ == "__main__":
+    main()
