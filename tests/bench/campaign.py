@@ -40,9 +40,8 @@ def main() -> None:
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.jobs) as pool:
         tasks = [(s, seed, given.samples, folder) for seed in given.seeds for s in ("composite", "random")]
-        print(
-            f"{'ranking':10} {'seed':>4} {'best U':>7} {'successes':>9} {'labels to U>.5':>14} {'a / Å':>8} {'wall s':>7}"
-        )
+        head = ("best U", 7), ("successes", 9), ("labels to U>.5", 14), ("a / Å", 8), ("wall s", 7)
+        print(f"{'ranking':10} seed", *(f"{word:>{width}}" for word, width in head))
         for (strategy, seed, *_), told in zip(tasks, pool.map(_run, tasks), strict=True):
             best = told["best"] or {"utility": 0.0, "a_pc_angstrom": float("nan")}
             print(

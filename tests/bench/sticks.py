@@ -44,9 +44,8 @@ def main() -> None:
     print(f"structure factors of {len(crystals)} phases, CPU ms a phase: median, sum of all")
     print(f"  athanor                {1e3 * statistics.median(ours):8.2f} {1e3 * sum(ours):9.0f}")
     print(f"  pymatgen XRDCalculator {1e3 * statistics.median(theirs):8.2f} {1e3 * sum(theirs):9.0f}")
-    print(
-        f"  theirs over ours       {statistics.median(theirs) / statistics.median(ours):8.1f} {sum(theirs) / sum(ours):9.1f}"
-    )
+    ratio = statistics.median(theirs) / statistics.median(ours)
+    print(f"  theirs over ours       {ratio:8.1f} {sum(theirs) / sum(ours):9.1f}")
 
 
 if __name__ == "__main__":
