@@ -19,7 +19,7 @@ from ops.clock import RealClock
 from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import FaultRates, Faults
 from simulators.furnace import Bench
-from simulators.world.structures import typed
+from simulators.world.structures import perovskite
 from simulators.world.vial import Contents, TruePhase
 from tests.system.console import command, environment, read_log
 
@@ -29,8 +29,9 @@ pytestmark = pytest.mark.slow
 class _Powder(Bench):
     """A bench whose every vial holds pure strontium titanate."""
 
-    def contents(self, _sample: str, _until: datetime | None = None) -> Contents:
-        return Contents((TruePhase(typed("SrTiO3", 0), 1.0, 900.0, 5e-4),), 1.0, 0.0)
+    def contents(self, _sample: str, _at: datetime | None = None) -> Contents:
+        crystal, lattice, group = perovskite({"Sr": 1.0}, {"Ti": 1.0}, 1.0, 0)
+        return Contents((TruePhase(crystal, 1.0, 900.0, 5e-4, lattice, group),), 1.0, 0.0)
 
 
 def _measured(folder: Path) -> bytes:
