@@ -19,7 +19,14 @@ from science.diffraction.pattern import CU_K_ALPHA1, Pattern
 from science.diffraction.profile import snip
 from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
 from science.diffraction.search import Presence, match, presence, search, smoothed
-from science.diffraction.sticks import metric_design, metric_parameters
+from science.diffraction.sticks import calculate, metric_parameters
+from science.diffraction.unexplained import (
+    LINE_HEIGHT,
+    UnexplainedLine,
+    calculated_lines,
+    line_positions,
+    unexplained_lines,
+)
 
 Array = NDArray[np.float64]
 
@@ -27,8 +34,6 @@ GRID = 4200
 """Most points of a pattern that is fitted; finer ones are averaged."""
 K_ALPHA2 = ((1.5406, 1.544427), (1.78897, 1.792850), (0.70932, 0.713607), (1.93604, 1.939980), (2.28970, 2.293606))
 """Kα1 and Kα2 of Cu, Co, Mo, Fe, Cr in Å (Bearden 1967, doi:10.1103/RevModPhys.39.78)."""
-K_BETA_OVER_K_ALPHA = 1.39222 / 1.540593
-W_L_ALPHA = 1.47639
 RADIUS = 240.0
 """Goniometer radius in mm by which the displacement is told."""
 
@@ -37,7 +42,7 @@ RADIUS = 240.0
 class IdentifySettings:
     """How strict the verdicts are."""
 
-    line_height: float = 0.04
+    line_height: float = LINE_HEIGHT
     """Unexplained lines above this share of the strongest are clear."""
     max_unexplained: float = 0.22
     """Share of the net intensity that may stay unexplained."""
@@ -60,15 +65,6 @@ class IdentifiedPhase:
     alternatives: tuple[str, ...]
     microstrain: float
     origin: str
-
-
-@dataclass(frozen=True)
-class UnexplainedLine:
-    """A line that no phase accounts for: 2θ in degrees, d in Å, height relative to the strongest line."""
-
-    two_theta: float
-    d: float
-    relative_intensity: float
 
 
 @dataclass(frozen=True)
@@ -105,6 +101,9 @@ def _radiation(pattern: Pattern, wavelength: float | None) -> tuple[tuple[tuple[
 def observe(pattern: Pattern, lines: tuple[tuple[float, float], ...]) -> Observed:
     """The pattern on an even grid with background estimate and errors."""
     x, y = pattern.two_theta, pattern.intensity
+    if not 1e-3 < y.max() < 1e15:  # units in which squares would vanish or overflow
+        y = y * (1e4 / y.max())
+    rounding = float(np.diff(np.unique(np.round(y / y.max(), 9))).min() * y.max()) / 12**0.5
     count = min(GRID, max(int((x[-1] - x[0]) / pattern.step) + 1, 50))
     grid = np.linspace(x[0], x[-1], count)
     if count < 0.75 * len(x):
@@ -112,6 +111,7 @@ def observe(pattern: Pattern, lines: tuple[tuple[float, float], ...]) -> Observe
         filled = np.bincount(index, minlength=count)
         mean = np.bincount(index, y, count) / np.maximum(filled, 1)
         y = np.interp(grid, grid[filled > 0], mean[filled > 0])
+        rounding /= (len(x) / count) ** 0.5
     else:
         y = np.interp(grid, x, y)
     step = grid[1] - grid[0]
@@ -123,7 +123,7 @@ def observe(pattern: Pattern, lines: tuple[tuple[float, float], ...]) -> Observe
     gain = float(np.clip(gain, 1e-6 * y.max(), 0.05 * y.max()))
     net = np.maximum(y - background, 0)
     sigma = np.sqrt(gain * np.maximum(y, 0.02 * y.max() / 100 + 1e-9) + (0.06 * net) ** 2 + (2e-3 * net.max()) ** 2)
-    return Observed(grid, y, background, sigma, lines)
+    return Observed(grid, y, background, sigma, lines, rounding=rounding)
 
 
 def identify(
@@ -155,10 +155,11 @@ def identify(
         flags.append("short-range")
     peaks = _peak_heights(observed)
     if peaks < 12:
-        return _nothing(observed, [*flags, "no-peaks"])
+        return _nothing(observed, (), [*flags, "no-peaks"])
     fit = search(trials, observed)
     if not fit.trials:
-        return _nothing(observed, [*flags, "no-match"])
+        clear = unexplained_lines(observed, observed.background, line_height=settings.line_height)
+        return _nothing(observed, clear, [*flags, "no-match"])
     fit = refine(fit, observed, iterations=10)
     return _answer(fit, observed, trials, settings, flags)
 
@@ -180,7 +181,7 @@ def _trials(
         )
     trials = [Trial(c, library.sticks(c, wavelength, float(d_min))) for c in candidates]
     trials += [
-        Trial(c, library.sticks(c, wavelength, float(d_min)), settings.hypothesis_strain, "hypothesis")
+        Trial(c, calculate(c, wavelength, d_min=float(d_min)), settings.hypothesis_strain, "hypothesis")
         for c in hypotheses
     ]
     return [t for t in trials if len(t.sticks.q)]
@@ -195,90 +196,26 @@ def _distinct(crystals: Sequence[Crystal]) -> list[Crystal]:
 
 
 def _peak_heights(observed: Observed) -> float:
-    """Height of the strongest line over the counting noise of the background."""
+    """Height of the strongest line over the noise of the background, be it from counting or from rounding."""
     smooth = smoothed(observed.net, observed)
-    noise = np.median(np.abs(observed.y - observed.background - np.median(observed.net))) * 1.48 + 1e-9
-    return float(smooth.max() / noise)
+    scatter = float(np.median(np.abs(observed.net - np.median(observed.net)))) * 1.48
+    return float(smooth.max() / max(scatter, observed.rounding, 1e-12 * observed.y.max()))
 
 
-def _nothing(observed: Observed, flags: list[str]) -> Identification:
-    lines = _unexplained(observed, observed.background, [], np.zeros(0), IdentifySettings())
-    return Identification("unknown", (), 1.0, lines, 1.0, 0.0, 0.0, observed.lines[0][0], tuple(dict.fromkeys(flags)))
-
-
-def _unexplained(
-    observed: Observed,
-    calculated: Array,
-    known: Sequence[tuple[float, float]],
-    positions: Array,
-    settings: IdentifySettings,
-) -> tuple[UnexplainedLine, ...]:
-    """Clear lines of the residual, without shadows of strong lines (tails, Kβ, W Lα).
-
-    A line that stands where a found phase has one is too strong, not unexplained: that is texture.
-
-    Args:
-        observed: the pattern.
-        calculated: ``(n,)`` counts.
-        known: (2θ, height) of calculated lines.
-        positions: ``(m,)`` degrees, lines of the phases that were found.
-        settings: what counts as clear.
-    """
-    rest = smoothed(observed.y - calculated, observed)
-    net = smoothed(observed.net, observed)
-    top = net.max()
-    total = smoothed(calculated - observed.background, observed)
-    noise = np.sqrt(np.maximum(observed.sigma**2 - (0.06 * np.maximum(observed.net, 0)) ** 2, 1e-12))
+def _nothing(observed: Observed, lines: tuple[UnexplainedLine, ...], flags: list[str]) -> Identification:
     wavelength = observed.lines[0][0]
-    found = []
-    peaks = np.flatnonzero((rest[1:-1] > rest[:-2]) & (rest[1:-1] >= rest[2:])) + 1
-    for n in peaks[np.argsort(-rest[peaks])][:40]:
-        height = rest[n] / top
-        clear = height > settings.line_height and rest[n] > 2.5 * noise[n] and rest[n] > 0.45 * total[n]
-        near = len(positions) and np.abs(positions - observed.x[n]).min() < 0.2
-        if not clear or near or _is_shadow(observed.x[n], rest[n], known, wavelength):
-            continue
-        d = wavelength / 2 / np.sin(np.radians(observed.x[n] / 2))
-        found.append(UnexplainedLine(float(observed.x[n]), float(d), float(height)))
-    return tuple(found[:10])
-
-
-def _line_positions(fit: Fit, observed: Observed) -> Array:
-    """2θ in degrees of all noticeable lines of the phases that were found."""
-    found = []
-    for n, trial in enumerate(fit.trials):
-        q = metric_design(trial.sticks.hkl, trial.crystal) @ fit.states[n].metric
-        for wavelength, _ in observed.lines:
-            s = wavelength * np.sqrt(np.maximum(q, 1e-9)) / 2
-            seen = (s < 0.999) & (trial.sticks.strength > 0.01 * trial.sticks.strength.max())
-            theta = np.arcsin(s[seen])
-            found.append(np.degrees(2 * theta) + fit.zero + fit.displacement * np.cos(theta))
-    return np.sort(np.concatenate(found)) if found else np.zeros(0)
-
-
-def _is_shadow(two_theta: float, height: float, known: Sequence[tuple[float, float]], wavelength: float) -> bool:
-    """Whether a line is the Kβ or tungsten companion of a much stronger one."""
-    for other in (wavelength * K_BETA_OVER_K_ALPHA, W_L_ALPHA):
-        s = np.sin(np.radians(two_theta / 2)) * wavelength / other
-        if s >= 1:
-            continue
-        parent = 2 * np.degrees(np.arcsin(s))
-        if any(abs(parent - at) < 0.25 and height < 0.1 * strong for at, strong in known):
-            return True
-    return False
-
-
-def _known_lines(fit: Fit, observed: Observed) -> list[tuple[float, float]]:
-    total = fit.parts.sum(0)
-    peaks = np.flatnonzero((total[1:-1] > total[:-2]) & (total[1:-1] >= total[2:])) + 1
-    return [(float(observed.x[n]), float(total[n])) for n in peaks if total[n] > 0.05 * total.max()]
+    return Identification("unknown", (), 1.0, lines, 1.0, 0.0, 0.0, wavelength, tuple(dict.fromkeys(flags)))
 
 
 def _answer(
     fit: Fit, observed: Observed, trials: Sequence[Trial], settings: IdentifySettings, flags: list[str]
 ) -> Identification:
-    lines = _unexplained(
-        observed, fit.calculated, _known_lines(fit, observed), _line_positions(fit, observed), settings
+    lines = unexplained_lines(
+        observed,
+        fit.calculated,
+        known=calculated_lines(fit, observed),
+        positions=line_positions(fit, observed),
+        line_height=settings.line_height,
     )
     net = np.maximum(observed.y - fit.background, 0)
     rest = np.abs(observed.y - fit.calculated)

@@ -28,7 +28,7 @@ class PhaseLibrary:
     crystals: tuple[Crystal, ...]
     sha256: str
     skipped: tuple[str, ...] = ()
-    _sticks: dict[tuple[int, float, float], Sticks] = field(default_factory=dict, repr=False)
+    _sticks: dict[tuple[Crystal, float, float], Sticks] = field(default_factory=dict, repr=False)
 
     @classmethod
     def shipped(cls) -> PhaseLibrary:
@@ -81,7 +81,7 @@ class PhaseLibrary:
 
     def sticks(self, crystal: Crystal, wavelength: float, d_min: float) -> Sticks:
         """The lines of one of its phases, calculated once."""
-        key = (id(crystal), round(wavelength, 5), round(d_min, 3))
+        key = (crystal, round(wavelength, 5), round(d_min, 3))
         if key not in self._sticks:
             self._sticks[key] = calculate(crystal, wavelength, d_min=d_min)
         return self._sticks[key]

@@ -13,8 +13,6 @@ Array = NDArray[np.float64]
 
 CU_K_ALPHA1 = 1.540593
 """Wavelength of Cu Kα1 in Å (Hölzer et al. 1997, doi:10.1103/PhysRevA.56.4554, rounded as in instruments)."""
-K_ALPHA2_OVER_1 = {1.5406: 1.54443 / 1.540593, 1.7890: 1.79285 / 1.788965, 0.7093: 0.713590 / 0.709300}
-"""Kα1 in Å (Cu, Co, Mo) → λ(Kα2) / λ(Kα1)."""
 MIN_POINTS = 50
 
 
@@ -23,7 +21,7 @@ class Pattern:
     """Counts over angles.
 
     Attributes:
-        two_theta: ``(n,)`` degrees, increasing.
+        two_theta: ``(n,)`` degrees, positive and increasing.
         intensity: ``(n,)`` counts or any proportional unit, non-negative.
         wavelength: Kα1 in Å; none if the file does not say.
         k_alpha2: (wavelength in Å, ratio to Kα1); none behind a monochromator that removes it or if unknown.
@@ -50,11 +48,13 @@ class Pattern:
             raise PatternError(f"Expected finite numbers{where}, got others.")
         if (np.diff(x) <= 0).any():
             raise PatternError(f"Expected angles that increase{where}, got ones that do not.")
-        if x[0] < -10 or x[-1] > 180 or x[-1] - x[0] < 1:
+        if x[0] <= 0 or x[-1] > 180 or x[-1] - x[0] < 1:
             raise PatternError(
-                f"Expected 2-theta in degrees over a degree or more{where}, got {x[0]:g} to {x[-1]:g}. "
+                f"Expected 2-theta in degrees, above 0 and over a degree or more{where}, got {x[0]:g} to {x[-1]:g}. "
                 "Convert q or d values first."
             )
+        if y.min() < 0:
+            raise PatternError(f"Expected counts{where}, got negative ones down to {y.min():g}.")
         if y.max() <= 0 or np.ptp(y) == 0:
             raise PatternError(f"Expected counts{where}, got a constant {y[0]:g}.")
         if self.wavelength is not None and not 0.1 < self.wavelength < 5:

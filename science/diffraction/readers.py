@@ -11,6 +11,7 @@ import struct
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def _text(name: str, content: bytes) -> str:
     return content.decode("utf-8-sig", errors="replace")
 
 
-def _rows(text: str) -> list[list[float]]:
+def _rows(name: str, text: str) -> list[list[float]]:
     """Leading numbers of each line that begins with two numbers."""
     decimal_comma = bool(re.search(r"^\s*\d+,\d+[;\t ]", text, re.MULTILINE))
     rows: list[list[float]] = []
@@ -87,15 +88,20 @@ def _rows(text: str) -> list[list[float]]:
             rows.append([float(f.replace(",", ".")) for f in fields if f][:3])
         except ValueError:
             if rows and _NUMBER.match(line):
-                raise PatternError(f"Expected numbers, got the line {line[:60]!r} among them.") from None
+                raise PatternError(f"Expected numbers in {name}, got the line {line[:60]!r} among them.") from None
             rows = [] if len(rows) < 5 else rows  # a header that looked like data
+    if len(rows) > 5 and len(rows[-1]) < min(map(len, rows[:-1])):
+        raise PatternError(
+            f"Expected {min(map(len, rows[:-1]))} columns in each line of {name}, got {len(rows[-1])} in the last one. "
+            "The file may be half written."
+        )
     return [row for row in rows if len(row) >= 2]
 
 
 def _columns(name: str, content: bytes) -> Pattern:
     """Angle, intensity and perhaps an error, in columns."""
     text = _text(name, content)
-    rows = _rows(text)
+    rows = _rows(name, text)
     if len(rows) < 2:
         raise PatternError(f"Expected two columns of numbers in {name}, got {len(rows)} such lines.")
     table = np.array([row[:2] for row in rows], float)
@@ -117,6 +123,11 @@ def _ordered(two_theta: Array, intensity: Array) -> tuple[Array, Array]:
 def _pattern(
     name: str, two_theta: Array, intensity: Array, wavelength: float | None = None, notes: tuple[str, ...] = ()
 ) -> Pattern:
+    """A pattern of what a file holds; where something had to be done to it, a note says so."""
+    backwards = two_theta <= 0
+    if backwards.any() and not backwards.all():  # nothing diffracts there; some instruments scan through zero
+        notes = (*notes, f"left out {np.count_nonzero(backwards)} points at angles up to 0")
+        two_theta, intensity = two_theta[~backwards], intensity[~backwards]
     if (intensity < 0).any():
         # a background was subtracted before: raised as a whole, so that no peak is cut
         notes = (*notes, f"raised by {-intensity.min():.4g}, because the file has negative intensities")
@@ -148,8 +159,7 @@ def _xrdml(name: str, content: bytes) -> Pattern:
     two_theta, intensity = _ordered(np.concatenate(angles), np.concatenate(counts))
     notes = (f"{len(angles)} scans joined",) if len(angles) > 1 else ()
     pattern = _pattern(name, two_theta, intensity, wavelength, notes)
-    doublet = (k_alpha2, ratio) if k_alpha2 and ratio else None
-    return Pattern(pattern.two_theta, pattern.intensity, wavelength, doublet, name, pattern.notes)
+    return replace(pattern, k_alpha2=(k_alpha2, ratio) if k_alpha2 and ratio else None)
 
 
 def _float(element: ET.Element | None) -> float | None:
@@ -183,7 +193,8 @@ def _ras(name: str, content: bytes) -> Pattern:
     table = np.array([[float(v) for v in line.split()[:3]] for line in block[0].strip().splitlines()])
     factor = table[:, 2] if table.shape[1] > 2 else 1.0
     wavelength = re.search(r'HW_XG_WAVE_LENGTH_ALPHA1 "([\d.]+)"', text)
-    return _pattern(name, table[:, 0], table[:, 1] * factor, float(wavelength.group(1)) if wavelength else None)
+    two_theta, intensity = _ordered(table[:, 0], table[:, 1] * factor)
+    return _pattern(name, two_theta, intensity, float(wavelength.group(1)) if wavelength else None)
 
 
 def _gsas(name: str, content: bytes) -> Pattern:
@@ -193,6 +204,8 @@ def _gsas(name: str, content: bytes) -> Pattern:
     if at is None:
         return _columns(name, content)
     card = lines[at].split()
+    if "CONST" not in card or {"FXY", "FXYE", "ALT"} & set(card):
+        return _by_rietx(name, content)
     count, start, step = int(card[2]), float(card[5]) / 100, float(card[6]) / 100
     esd = "ESD" in card
     width, skip, offset = (16, 8, 0) if esd else (8, 8, 2)
@@ -232,8 +245,7 @@ def _bruker_raw(name: str, content: bytes) -> Pattern:
     two_theta, intensity = _ordered(np.concatenate(angles), np.concatenate(counts))
     known = 0.3 < k_alpha1 < 3
     pattern = _pattern(name, two_theta, intensity, k_alpha1 if known else None)
-    doublet = (k_alpha2, 0.5) if known and 0.3 < k_alpha2 < 3 else None
-    return Pattern(pattern.two_theta, pattern.intensity, pattern.wavelength, doublet, name, pattern.notes)
+    return replace(pattern, k_alpha2=(k_alpha2, 0.5) if known and 0.3 < k_alpha2 < 3 else None)
 
 
 def _by_rietx(name: str, content: bytes) -> Pattern:
@@ -249,7 +261,18 @@ def _by_rietx(name: str, content: bytes) -> Pattern:
         raise PatternError(f"Expected a pattern over angles in {name}, got one over times of flight.")
     two_theta, intensity = _ordered(np.asarray(read.two_theta, float), np.asarray(read.intensity, float))
     notes = tuple(" ".join(str(getattr(r, "message", r)).split())[:200] for r in remarks)
-    return _pattern(name, two_theta, intensity, notes=notes)
+    k_alpha1, k_alpha2 = (_wavelength(read.metadata.get(key)) for key in ("wavelength", "wavelength_alpha2"))
+    pattern = _pattern(name, two_theta, intensity, k_alpha1, notes)
+    return replace(pattern, k_alpha2=(k_alpha2, 0.5) if k_alpha1 and k_alpha2 else None)
+
+
+def _wavelength(text: object) -> float | None:
+    """A wavelength in Å as a header says it; some headers say zero for none."""
+    try:
+        value = float(str(text))
+    except ValueError:
+        return None
+    return value if 0.1 < value < 5 else None
 
 
 READERS: dict[str, Callable[[str, bytes], Pattern]] = {

@@ -50,14 +50,25 @@ class PhaseState:
 
 @dataclass(frozen=True)
 class Observed:
-    """A pattern made ready: grid, counts, background estimate, weights, radiation."""
+    """A pattern made ready.
+
+    Attributes:
+        x: ``(n,)`` degrees, evenly spaced.
+        y: ``(n,)`` counts.
+        background: ``(n,)`` counts, an estimate.
+        sigma: ``(n,)`` counts, how far a good fit may be off.
+        lines: (wavelength in Å, share of the intensity) of the radiation.
+        monochromator: cos²(2θ) of a diffracted-beam monochromator; 1 without one.
+        rounding: counts, noise that comes from counts being whole numbers.
+    """
 
     x: Array
     y: Array
     background: Array
     sigma: Array
-    lines: tuple[tuple[float, float], ...]  # (wavelength in Å, share of the intensity)
+    lines: tuple[tuple[float, float], ...]
     monochromator: float = 1.0
+    rounding: float = 0.0
 
     @property
     def net(self) -> Array:

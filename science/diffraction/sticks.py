@@ -80,7 +80,7 @@ def calculate(
     if not len(q):
         return Sticks(np.zeros((0, 3)), np.zeros(0), np.zeros(0))
     s2 = q / 4
-    amplitude = np.zeros(len(q), complex)
+    amplitude, opposite = np.zeros(len(q), complex), np.zeros(len(q), complex)
     groups: dict[tuple[str, float], list[tuple[float, float, float, float]]] = {}
     for site in crystal.sites:
         groups.setdefault((site.element, site.b_iso), []).append((site.x, site.y, site.z, site.occupancy))
@@ -90,8 +90,10 @@ def calculate(
         for chunk in range(0, len(q), 20_000):
             part = slice(chunk, chunk + 20_000)
             phase = np.exp(2j * math.pi * (hkl[part] @ table[:, :3].T)) @ table[:, 3]
-            amplitude[part] += factor[part] * np.exp(-b_iso * s2[part]) * phase
-    return _merged(hkl, q, 2 * np.abs(amplitude) ** 2, crystal)
+            damped = factor[part] * np.exp(-b_iso * s2[part])
+            amplitude[part] += damped * phase
+            opposite[part] += damped * phase.conj()  # Friedel's mate differs in acentric crystals that absorb
+    return _merged(hkl, q, np.abs(amplitude) ** 2 + np.abs(opposite) ** 2, crystal)
 
 
 def _merged(hkl: Array, q: Array, strength: Array, crystal: Crystal) -> Sticks:

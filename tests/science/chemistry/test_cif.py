@@ -160,7 +160,7 @@ def test_what_is_not_there_or_not_text_is_refused(written: Path) -> None:
         read_cif(written.parent)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_damage_is_survived(written: Path, data: st.DataObject) -> None:
     """Cut anywhere, and overwritten anywhere, a CIF is a crystal or an error of our own; never another error."""

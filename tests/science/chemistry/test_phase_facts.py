@@ -127,7 +127,7 @@ values = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([line for line in SALT.splitlines() if " = " in line and "element" not in line]), values)
 def test_any_wrong_value_is_told(library: Path, line: str, value: object) -> None:
     """Whatever stands in the place of a value, the file is a library or an error of our own; never another error."""

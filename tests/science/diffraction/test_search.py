@@ -1,0 +1,188 @@
+"""The search finds the phases that are there, at the strain they have, and claims no others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+
+from science.chemistry.phase_facts import load_phase_facts
+from science.diffraction.identify import observe
+from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.search import (
+    MIN_GAIN,
+    Presence,
+    _weighted_quantile,
+    added,
+    match,
+    presence,
+    search,
+    smoothed,
+    without,
+)
+from science.diffraction.sticks import calculate, metric_parameters
+from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, simulated
+
+Array = NDArray[np.float64]
+FACTS = {fact.id: fact for fact in load_phase_facts()}
+DOUBLET = ((K_ALPHA1, 2 / 3), (K_ALPHA2, 1 / 3))
+
+
+def _trial(name: str, max_strain: float = 0.015) -> Trial:
+    crystal = FACTS[name].crystal
+    return Trial(crystal, calculate(crystal, K_ALPHA1, d_min=1.0), max_strain)
+
+
+TRIALS = [
+    _trial(name) for name in ("BaZrO3", "SrTiO3", "MgO", "TiO2_rutile", "TiO2_anatase", "ZrO2_m", "ZrO2_t", "BaO")
+]
+TRIALS += [_trial(name) for name in ("SrZrO3", "BaTiO3_t", "SrO", "BaCO3", "SrCO3", "Ba2ZrO4", "Sr2TiO4", "ZrTiO4")]
+
+
+def _names(fit: Fit) -> set[str]:
+    return {t.crystal.name for t in fit.trials}
+
+
+@pytest.mark.parametrize("strain", [-0.009, -0.0045, 0.0, 0.0045, 0.009])
+def test_matching_tells_the_strain(strain: float) -> None:
+    """The isotropic strain of a phase is found to the step of the search, from strained lines alone."""
+    observed = observe(simulated({"BaZrO3": 1.0}, strain=strain), DOUBLET)
+    score, found = match(_trial("BaZrO3"), observed, smoothed(observed.net, observed))
+    assert found == pytest.approx(strain, abs=0.0016)
+    assert score > 0
+
+
+def test_matching_prefers_what_is_there() -> None:
+    """Of sixteen phases the one that the pattern was made of scores best, and wrong ones far below."""
+    observed = observe(simulated({"TiO2": 1.0}), DOUBLET)
+    smooth = smoothed(observed.net, observed)
+    scores = {t.crystal.name: match(t, observed, smooth)[0] for t in TRIALS}
+    best = max(scores, key=lambda name: scores[name])
+    assert best == "TiO2_rutile"
+    assert sorted(scores.values())[-2] < 0.5 * scores[best]
+
+
+def test_matching_out_of_range_scores_nothing() -> None:
+    """A phase without a line in range has no score, and no strain."""
+    observed = observe(simulated({"MgO": 1.0}, x=(15.0, 20.0, 0.02)), DOUBLET)
+    assert match(_trial("MgO"), observed, smoothed(observed.net, observed)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "names"),
+    [
+        ({"BaZrO3": 1.0}, {"BaZrO3"}),
+        ({"BaZrO3": 0.9, "ZrO2": 0.1}, {"BaZrO3", "ZrO2_m"}),
+        ({"SrTiO3": 0.4, "MgO": 0.3, "TiO2": 0.3}, {"SrTiO3", "MgO", "TiO2_rutile"}),
+    ],
+)
+def test_the_set_of_phases_is_found(weights: dict[str, float], names: set[str]) -> None:
+    """Pure phases and mixtures come out whole, and none of the other phases is added to soak up misfit."""
+    observed = observe(simulated(weights, displacement=0.05, strain=0.001), DOUBLET)
+    assert _names(search(TRIALS, observed)) == names
+
+
+def test_nothing_is_found_in_noise() -> None:
+    """Poisson noise on a background is no phase."""
+    assert _names(search(TRIALS, observe(simulated({}), DOUBLET))) == set()
+
+
+def test_no_candidates_no_phases() -> None:
+    """Without anything to try, the answer is the background alone."""
+    fit = search([], observe(simulated({"MgO": 1.0}), DOUBLET))
+    assert fit.trials == ()
+    assert np.isfinite(fit.chi2)
+
+
+def _fit(names: tuple[str, ...], observed: Observed) -> Fit:
+    trials = tuple(_trial(name) for name in names)
+    return refine(Fit(trials, [PhaseState(metric_parameters(t.crystal)) for t in trials]), observed, iterations=15)
+
+
+def test_presence_tells_true_from_lent() -> None:
+    """The phase that is there is seen, clear and needed; one that lives on another's misfit is not borne out."""
+    observed = observe(simulated({"BaZrO3": 1.0}), DOUBLET)
+    fit = _fit(("BaZrO3", "ZrO2_m"), observed)
+    there, lent = (presence(fit, observed, n) for n in range(2))
+    assert there.borne_out
+    assert there.seen > 0.9
+    assert there.confidence > 0.9
+    assert not lent.borne_out
+    assert lent.gain < MIN_GAIN
+
+
+def test_texture_shows_as_spread() -> None:
+    """Lines that are observed at half and at twice their intensity spread; those of a good powder do not."""
+    pattern = simulated({"BaZrO3": 1.0})
+    observed = observe(pattern, DOUBLET)
+    fit = _fit(("BaZrO3",), observed)
+    assert presence(fit, observed, 0).spread < 0.1
+    pushed = np.where(observed.x > 50, 2.5, 1.0) * np.maximum(observed.net, 0) + observed.background
+    textured = Observed(observed.x, pushed, observed.background, observed.sigma, observed.lines)
+    assert presence(_fit(("BaZrO3",), textured), textured, 0).spread > 0.25
+
+
+@pytest.mark.parametrize(
+    ("values", "borne_out"),
+    [
+        ((0.9, 20, 0.8, 0.5, 0.1), True),
+        ((0.5, 20, 0.8, 0.5, 0.1), False),
+        ((0.9, 5, 0.8, 0.5, 0.1), False),
+        ((0.9, 20, 0.8, 0.01, 0.1), False),
+        ((0.1, 1, 0.05, 0.2, 0.1), True),
+        ((0.9, 20, 0.05, 0.1, 0.1), False),
+    ],
+)
+def test_what_may_be_claimed(values: tuple[float, float, float, float, float], *, borne_out: bool) -> None:
+    """A claim needs its own lines seen, clear and needed; without lines of its own it needs a large gain."""
+    assert Presence(*values).borne_out is borne_out
+
+
+@given(st.tuples(*[st.floats(0, 1)] * 5), st.integers(0, 3), st.floats(0, 0.5))
+def test_confidence_grows_with_evidence(evidence: tuple[float, ...], which: int, more: float) -> None:
+    """Confidence is a number from 0 to 1 that no better evidence lowers."""
+    seen, signal, own, gain, spread = evidence
+    less = [seen, 30 * signal, own, gain, spread]
+    better = [value + more * (n == which) for n, value in enumerate(less)]
+    assert 0 <= Presence(*less).confidence <= Presence(*better).confidence + 1e-12
+    assert Presence(*better).confidence <= 1.5
+
+
+def test_adding_and_taking_away() -> None:
+    """A phase added comes last with its strain in its cell; taken away again, the fit is what it was."""
+    observed = observe(simulated({"BaZrO3": 1.0}), DOUBLET)
+    fit = _fit(("BaZrO3",), observed)
+    more = added(fit, _trial("MgO"), 0.01)
+    assert [t.crystal.name for t in more.trials] == ["BaZrO3", "MgO"]
+    assert more.lattice(1).a == pytest.approx(4.2117 * 1.01, rel=3e-4)
+    less = without(more, 1)
+    assert _names(less) == {"BaZrO3"}
+    assert less.states[0] is fit.states[0]
+    assert (less.zero, less.displacement, less.mixing, less.width) == (
+        fit.zero,
+        fit.displacement,
+        fit.mixing,
+        fit.width,
+    )
+
+
+@given(arrays.arrays(float, (9, 2), elements=st.floats(-100, 100)), st.floats(0.05, 0.95))
+def test_weighted_quantile(values: Array, quantile: float) -> None:
+    """At least that share of the weight lies at or below it, and less than that share strictly below."""
+    weights = np.arange(1.0, 10.0)[:, None] * np.ones((1, 2))
+    found = _weighted_quantile(values, weights, quantile)
+    below = (weights * (values < found)).sum(0) / weights.sum(0)
+    upto = (weights * (values <= found)).sum(0) / weights.sum(0)
+    assert (below <= quantile + 1e-9).all()
+    assert (upto >= quantile - 1e-9).all()
+
+
+def test_smoothing_keeps_areas() -> None:
+    """A line keeps its area, and negative counts do not eat into it."""
+    observed = observe(simulated({"MgO": 1.0}), DOUBLET)
+    line = np.where(np.abs(observed.x - 50) < 0.1, 100.0, 0.0)
+    assert smoothed(line, observed).sum() == pytest.approx(line.sum())
+    assert smoothed(line - 5, observed) == pytest.approx(smoothed(np.where(line > 0, 95.0, 0.0), observed))
