@@ -155,17 +155,31 @@ async def test_a_displaced_holder_moves_the_pattern(tmp_path: Path) -> None:
         assert top - bragg == pytest.approx(zero - 2 * np.degrees(off / 240) * np.cos(theta), abs=0.035)
 
 
+async def test_each_scan_has_its_own_noise(tmp_path: Path) -> None:
+    """Two scans of nothing scatter independently; the same scan scatters in the same way."""
+    lab = SimulatedLab(tmp_path)
+    two_theta, one = lab.diffractometer.scan(lab.scan("c-1-v1"), LATER)
+    mean = background(two_theta, 0.5)
+    for other in (lab.scan("c-1-v1", 2), lab.scan("c-2-v1")):
+        counts = lab.diffractometer.scan(other, LATER)[1]
+        together = ((one - mean) * (counts - mean) / mean).mean()
+        assert abs(together) < 5 / np.sqrt(len(mean))
+    np.testing.assert_array_equal(lab.diffractometer.scan(lab.scan("c-1-v1"), LATER)[1], one)
+
+
 def test_the_zero_wanders_a_step_a_week(tmp_path: Path) -> None:
     """The zero stands still within a week, steps by about 0.004 degrees, and grows as a random walk."""
     walks = []
-    for seed in range(60):
+    for seed in range(200):
         meter = SimulatedLab(tmp_path / str(seed), seed=seed).diffractometer
         assert meter.zero(3.01) == meter.zero(3.99) != meter.zero(4.0)
         walks.append([meter.zero(w) for w in range(26)])
     steps = np.diff(np.array(walks), axis=1)
     assert steps.std() == pytest.approx(0.004, rel=5 / np.sqrt(2 * steps.size))
     assert abs(steps.mean()) < 5 * 0.004 / np.sqrt(steps.size)
-    assert np.array(walks)[:, -1].std() == pytest.approx(0.004 * np.sqrt(26), rel=5 / np.sqrt(120))
+    for week in (0, 25):
+        spread = np.array(walks)[:, week].std()
+        assert spread == pytest.approx(0.004 * np.sqrt(week + 1), rel=5 / np.sqrt(400))
 
 
 async def test_a_scan_shows_the_vial_as_it_was_then(tmp_path: Path) -> None:

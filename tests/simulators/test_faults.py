@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,17 @@ def test_one_fault_leaves_the_others_alone() -> None:
         assert struck(alone[fault], fault) == struck(together, fault)
     everyone = {key: told for faults in alone.values() for key, told in faults.injected.items()}
     assert together.injected == everyone
+
+
+def test_faults_strike_independently() -> None:
+    """Who is struck by one fault is struck by another as often as chance says, and no oftener."""
+    faults, n, p = Faults(29, FaultRates(**dict.fromkeys(LEDGER, 0.3))), 600, 0.3
+    for fault in LEDGER:
+        for k in range(n):
+            ask(faults, fault, k)
+    for one, other in itertools.combinations(LEDGER, 2):
+        both = len(struck(faults, one) & struck(faults, other))
+        assert abs(both - n * p * p) < 5 * np.sqrt(n * p * p * (1 - p * p))
 
 
 @pytest.mark.parametrize("fault", LEDGER)

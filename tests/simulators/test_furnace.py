@@ -193,6 +193,14 @@ async def test_history_ends_where_it_is_asked_to_end(tmp_path: Path) -> None:
     assert lab.bench.contents("never-filled") is None
 
 
+async def test_what_is_under_way_has_not_happened_yet(tmp_path: Path) -> None:
+    """A vial in the furnace counts as fired when the firing has ended, not when it begins."""
+    lab = SimulatedLab(tmp_path)
+    report = await _do(lab, StepKind.FIRE)
+    middle = report.started_at + (report.ended_at - report.started_at) / 2
+    assert [len(lab.bench.history("c-1-v1", at)[1]) for at in (report.started_at, middle, report.ended_at)] == [0, 0, 1]
+
+
 async def test_another_furnace_is_another_furnace(tmp_path: Path) -> None:
     """Two lines of one bench have their own journals and offsets, and one vial may go through both."""
     lab = SimulatedLab(tmp_path)

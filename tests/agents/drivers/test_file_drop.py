@@ -203,6 +203,10 @@ async def test_one_file_answers_one_scan(rig: _Rig) -> None:
     assert await driver.ask(second.key) is ActionState.RUNNING, "garbage answers nothing"
     (rig.folder / "c-1-v1.xye").write_bytes(columns("again"))
     assert (await driver.finish(second.key)).content == columns("again") != first.content
+    third = scan("c-1-v1/scan/3")
+    await driver.start(third)
+    assert await hear(driver, rig.clock) == []
+    assert await driver.ask(third.key) is ActionState.RUNNING, "the files that are there have answered others"
 
 
 async def test_an_answer_that_is_gone_is_waited_for_again(rig: _Rig) -> None:
