@@ -162,13 +162,13 @@ def test_what_is_not_there_or_not_text_is_refused(written: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_any_damage_is_survived(written: Path, data: st.DataObject) -> None:
+def test_any_damage_is_survived(written: Path, drawn: st.DataObject) -> None:
     """Cut anywhere, and overwritten anywhere, a CIF is a crystal or an error of our own; never another error."""
     good = cif([("Ti1", 0, 0, 0, 1), ("O1", 0.3048, 0.3048, 0, 1)], ANATASE, "P 42/m n m").encode()
-    damaged = bytearray(good[: data.draw(st.integers(0, len(good)))])
-    for _ in range(data.draw(st.integers(0, 3))):
+    damaged = bytearray(good[: drawn.draw(st.integers(0, len(good)))])
+    for _ in range(drawn.draw(st.integers(0, 3))):
         if damaged:
-            damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+            damaged[drawn.draw(st.integers(0, len(damaged) - 1))] = drawn.draw(st.integers(0, 255))
     written.write_bytes(bytes(damaged))
     try:
         crystal = read_cif(written)

@@ -132,14 +132,14 @@ def brml() -> bytes:
         '</Varying></RawDataView><RawDataView xsi:type="RecordedRawDataView" Start="4" Length="1">'
         '<Recording><Unit Base="Counts"/></Recording></RawDataView>'
     )
-    data = (
+    scan = (
         '<?xml version="1.0"?><RawData xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><FixedInformation>'
         f'<Tube><WaveLength Unit="Å" Value="{K_ALPHA1}"/></Tube>'
         '</FixedInformation><DataRoutes><DataRoute RouteFlag="Measured"><ScanInformation ScanName="TwoThetaOmegaScan">'
         '<ScanAxes><ScanAxisInfo AxisId="TwoTheta"/></ScanAxes></ScanInformation>'
         f"{rows}<DataViews>{views}</DataViews></DataRoute></DataRoutes></RawData>"
     )
-    return _zipped({"Experiment0/DataContainer.xml": container, "Experiment0/RawData0.xml": data})
+    return _zipped({"Experiment0/DataContainer.xml": container, "Experiment0/RawData0.xml": scan})
 
 
 GOOD: dict[str, bytes] = {

@@ -212,12 +212,12 @@ def test_any_bytes_are_a_pattern_or_an_error(suffix: str, content: bytes) -> Non
 
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(GOOD)), st.data())
-def test_any_damage_is_survived(name: str, data: st.DataObject) -> None:
+def test_any_damage_is_survived(name: str, drawn: st.DataObject) -> None:
     """Cut anywhere and overwritten anywhere, a good file is a pattern or an error of our own."""
-    content = bytearray(GOOD[name][: data.draw(st.integers(0, len(GOOD[name])))])
-    for _ in range(data.draw(st.integers(0, 4))):
+    content = bytearray(GOOD[name][: drawn.draw(st.integers(0, len(GOOD[name])))])
+    for _ in range(drawn.draw(st.integers(0, 4))):
         if content:
-            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+            content[drawn.draw(st.integers(0, len(content) - 1))] = drawn.draw(st.integers(0, 255))
     try:
         pattern = read_pattern_bytes(name, bytes(content))
     except DiffractionError:
