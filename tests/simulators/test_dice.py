@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.dice import dice
@@ -19,6 +19,7 @@ def test_the_streams_of_the_first_release() -> None:
 
 
 @given(st.integers(0, 2**63), NAMES, NAMES)
+@settings(deadline=None)
 def test_thrown_again_they_fall_the_same(seed: int, thing: str, channel: str) -> None:
     """A stream depends on its key alone, not on what was thrown before."""
     first = dice(seed, thing, channel).random(4)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import InstrumentBusyError, InstrumentError
@@ -55,6 +55,7 @@ def test_a_crash_while_writing_leaves_no_entry(tmp_path: Path, monkeypatch: pyte
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_no_single_changed_byte_goes_unnoticed(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Change any byte of an entry, and the key is unknown or the entry says exactly what was written."""
     folder = tmp_path_factory.mktemp("j")

@@ -72,7 +72,7 @@ def test_there_are_no_more_phases_than_cations(amounts: dict[str, float], kelvin
 @settings(max_examples=40, deadline=None)
 def test_energy_is_never_above_that_of_the_oxides(amounts: dict[str, float], kelvin: float) -> None:
     """Doing nothing is always allowed, so the assemblage is at least as low."""
-    assert energy(equilibrium(amounts, kelvin), kelvin) <= 1e-3
+    assert energy(equilibrium(amounts, kelvin), kelvin) <= 5e-3
 
 
 @given(st.floats(0.05, 0.95), st.floats(0.05, 0.95), KELVIN)
@@ -82,8 +82,8 @@ def test_a_better_offer_never_raises_the_energy(x: float, y: float, kelvin: floa
     amounts = {"Ba": x, "Sr": 1 - x, "Ti": y, "Zr": 1 - y}
     exact = Perovskite((("Ba", x), ("Sr", 1 - x)), (("Ti", y), ("Zr", 1 - y)))
     without, offered = (equilibrium(amounts, kelvin, t) for t in ((), (exact,)))
-    assert energy(offered, kelvin) <= energy(without, kelvin) + 1e-3
-    assert energy(offered, kelvin) <= energy({exact: 1.0}, kelvin) + 1e-3
+    assert energy(offered, kelvin) <= energy(without, kelvin) + 5e-3
+    assert energy(offered, kelvin) <= energy({exact: 1.0}, kelvin) + 5e-3
 
 
 @given(mixtures(), KELVIN, st.floats(0.3, 3))

