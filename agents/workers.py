@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.connection import wait
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -23,10 +25,21 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 
 
 def _begin() -> None:
-    """Runs first in each worker: leave Ctrl-C to the parent, and do not outlive it by a busy loop."""
+    """Runs first in each worker: leave Ctrl-C to the parent, and do not outlive it.
+
+    A worker waits for work on a pipe that it holds open itself, so it would never notice that its parent was killed.
+    """
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 class Workers:
