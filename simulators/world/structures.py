@@ -106,9 +106,14 @@ def _end(a: str, b: str) -> float:
     return (2 * (RADII[b] + OXYGEN) + 2**0.5 * (RADII[a] + OXYGEN)) / 2 * 0.985
 
 
+POLAR_FROM = 1.045
+"""Tolerance factor from which the cell is polar at room temperature; estimate: BaTiO3 (1.062) is, and
+Ba(Zr,Ti)O3 and (Ba,Sr)TiO3 stop being so near a fifth of zirconium and a third of strontium."""
+
+
 def symmetry(tolerance: float) -> str:
     """The perovskite's symmetry at room temperature by its tolerance factor."""
-    if tolerance >= 1.03:
+    if tolerance >= POLAR_FROM:
         return "P4mm"
     if tolerance >= 0.985:
         return "Pm-3m"
@@ -140,7 +145,7 @@ def _frame(group: str, a: float, tilt: float, tolerance: float) -> tuple[Cell, l
     if group == "Pm-3m":
         return (a, a, a, 90, 90, 90), _spread("P m -3 m", [("A", 0.5, 0.5, 0.5), ("B", 0, 0, 0), ("O", 0.5, 0, 0)])
     if group == "P4mm":
-        ratio = 1 + 0.004 + 0.25 * (tolerance - 1.03)
+        ratio = 1 + 0.006 + 0.25 * (tolerance - POLAR_FROM)
         short = a / ratio ** (1 / 3)
         shift = 0.022
         sites = [("A", 0, 0, 0), ("B", 0.5, 0.5, 0.5 + shift), ("O", 0.5, 0.5, -0.024), ("O", 0.5, 0, 0.49)]
