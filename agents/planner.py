@@ -1,14 +1,21 @@
-"""Proposes what to make next: filter first, rank second."""
+"""Proposes what to make next: filter first, rank second.
+
+One batch is open at a time. What calls for the next one (the start, a model, a batch that taught nothing, the
+end of a pause) calls for it once: whether it does is decided when the event is folded, not by looking at a
+memory that has not yet heard what was proposed a moment ago.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
 from agents.agent import folds, on
-from agents.candidate_book import ENDS, VIALS, CandidateBook, Fate, KeepsBook
+from agents.candidate_book import VIALS, CandidateBook, Fate, KeepsBook
 from agents.designs import composition_of, design_of, recipe_of, space_of
 from contracts.campaigns import (
     BestSample,
@@ -20,7 +27,6 @@ from contracts.campaigns import (
     Strategy,
 )
 from contracts.event import Event
-from contracts.identifiers import candidate_of
 from contracts.learning import ModelRejected, ModelReleased, ObservationRecorded, ObservationWithheld
 from contracts.materials import ArtifactRef, Composition
 from contracts.planning import (
@@ -32,6 +38,7 @@ from contracts.planning import (
     Origin,
     ProposalExhausted,
 )
+from contracts.presence import AgentFaulted
 from contracts.recipe import Recipe
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost
@@ -39,6 +46,14 @@ from contracts.trust import CandidateRefused
 
 GIVE_UP_AFTER = 6
 """Batches in a row of which nothing could be made, before the planner says that it is at its end."""
+
+
+class Stage(StrEnum):
+    """Where the loop stands, as the planner sees it."""
+
+    BATCH = "a batch is open"
+    MODEL = "a model is awaited"
+    OWED = "a batch is owed"
 
 
 class Proposed(BaseModel):
@@ -56,6 +71,9 @@ class PlannerMemory(CandidateBook):
     started_at: datetime | None = None
     paused: bool = False
     finished: bool = False
+    stage: Stage = Stage.OWED
+    called: bool = False
+    """Whether the latest fold calls for a batch."""
     proposed: dict[str, Proposed] = Field(default_factory=dict)
     batches: int = 0
     closed: list[str] = Field(default_factory=list)
@@ -65,6 +83,15 @@ class PlannerMemory(CandidateBook):
     best: BestSample | None = None
     model: ModelRef | None = None
     artifact: ArtifactRef | None = None
+
+
+@dataclass(frozen=True)
+class _End:
+    """Why a campaign is over."""
+
+    reason: str
+    exhausted: bool = False
+    """Whether there is nothing more to propose; otherwise a budget is used up."""
 
 
 class Planner(KeepsBook[PlannerMemory]):
@@ -83,10 +110,10 @@ class Planner(KeepsBook[PlannerMemory]):
         self.memory.plan = event.plan
         self.memory.started_at = self.now
 
-    @folds(CampaignPaused, CampaignResumed)
-    def note_pause(self, event: CampaignPaused | CampaignResumed) -> None:
-        """Whether anything new may begin."""
-        self.memory.paused = isinstance(event, CampaignPaused)
+    @folds(CampaignPaused)
+    def note_pause(self, _event: CampaignPaused) -> None:
+        """Nothing new may begin."""
+        self.memory.paused = True
 
     @folds(CampaignFinished)
     def note_end(self, _event: CampaignFinished) -> None:
@@ -97,7 +124,7 @@ class Planner(KeepsBook[PlannerMemory]):
     def keep(self, event: CandidateProposed) -> None:
         """What was proposed is not proposed again."""
         self.memory.proposed[event.candidate_id] = Proposed(composition=event.composition, recipe=event.recipe)
-        self.memory.batches = max(self.memory.batches, int(event.batch_id.removeprefix("b-")))
+        self.memory.batches = len({entry.batch_id for entry in self.memory.book.values()})
 
     @folds(ObservationRecorded)
     def note_result(self, event: ObservationRecorded) -> None:
@@ -128,81 +155,85 @@ class Planner(KeepsBook[PlannerMemory]):
         made = event.lost + event.observed + event.withheld
         self.memory.barren = 0 if made else self.memory.barren + 1
 
-    # reactions -----------------------------------------------------------------------------------
+    @folds(CampaignStarted, CampaignResumed, BatchClosed, ModelReleased, ModelRejected)
+    def turn_over(self, event: CampaignStarted | CampaignResumed | BatchClosed | ModelReleased | ModelRejected) -> None:
+        """Whether it is time for a batch; in a pause it is owed instead."""
+        memory = self.memory
+        if isinstance(event, CampaignResumed):
+            memory.paused = False
+        elif isinstance(event, BatchClosed):
+            if memory.stage is Stage.BATCH:
+                memory.stage = Stage.MODEL if event.observed else Stage.OWED
+        elif memory.stage is Stage.MODEL:
+            memory.stage = Stage.OWED
+        memory.called = memory.stage is Stage.OWED and not memory.paused
+        if memory.called:
+            memory.stage = Stage.BATCH
 
-    @on(CampaignStarted)
-    async def begin(self, _event: CampaignStarted) -> AsyncIterator[Event]:
-        """Proposes the first batch."""
-        async for event in self._next():
-            yield event
+    @folds(AgentFaulted)
+    def note_fault(self, event: AgentFaulted) -> None:
+        """A batch or a model that never came because of a mistake in the program is owed: a resumption asks for it."""
+        planning = event.agent == self.name and self.memory.stage is Stage.BATCH
+        training = event.event_kind == BatchClosed.kind and self.memory.stage is Stage.MODEL
+        if event.parked and (planning or training):
+            self.memory.stage = Stage.OWED
+
+    # reactions -----------------------------------------------------------------------------------
 
     @on(CandidateRefused, ReviewDecided, SampleLost, ObservationRecorded, ObservationWithheld)
     async def close(
-        self, event: CandidateRefused | ReviewDecided | SampleLost | ObservationRecorded | ObservationWithheld
+        self, _event: CandidateRefused | ReviewDecided | SampleLost | ObservationRecorded | ObservationWithheld
     ) -> AsyncIterator[Event]:
         """Closes a batch when the fate of its last candidate is known."""
-        candidate = event.candidate_id or candidate_of(getattr(event, "sample_id", ""))
-        batch_id = self.memory.batch_of(candidate)
-        if batch_id is None or batch_id in self.memory.closed:
+        if (batch_id := self.memory.settled) is None:
             return
         fates = list(self.memory.batch(batch_id).values())
-        if all(fate in ENDS for fate in fates):
-            yield BatchClosed(
-                batch_id=batch_id,
-                proposed=len(fates),
-                refused=fates.count(Fate.REFUSED),
-                declined=fates.count(Fate.DECLINED),
-                lost=fates.count(Fate.LOST),
-                observed=fates.count(Fate.OBSERVED),
-                withheld=fates.count(Fate.WITHHELD),
-            )
+        yield BatchClosed(
+            batch_id=batch_id,
+            proposed=len(fates),
+            refused=fates.count(Fate.REFUSED),
+            declined=fates.count(Fate.DECLINED),
+            lost=fates.count(Fate.LOST),
+            observed=fates.count(Fate.OBSERVED),
+            withheld=fates.count(Fate.WITHHELD),
+        )
 
-    @on(BatchClosed)
-    async def go_on_without_news(self, event: BatchClosed) -> AsyncIterator[Event]:
-        """Proposes at once when nothing new was learnt; otherwise the new model is awaited."""
-        if event.observed == 0:
-            async for told in self._next():
-                yield told
+    @on(CampaignStarted, CampaignResumed, BatchClosed, ModelReleased, ModelRejected)
+    async def go_on(
+        self, _event: CampaignStarted | CampaignResumed | BatchClosed | ModelReleased | ModelRejected
+    ) -> AsyncIterator[Event]:
+        """Proposes the next batch, or ends the campaign."""
+        from science.generation.errors import EmptyPoolError
 
-    @on(ModelReleased, ModelRejected)
-    async def go_on(self, _event: ModelReleased | ModelRejected) -> AsyncIterator[Event]:
-        """Proposes with what was learnt."""
-        async for event in self._next():
-            yield event
-
-    @on(CampaignResumed)
-    async def resume(self, _event: CampaignResumed) -> AsyncIterator[Event]:
-        """Proposes what was held back by a pause, if no batch is open."""
-        if all(entry.fate in ENDS for entry in self.memory.book.values()):
-            async for event in self._next():
-                yield event
+        memory, plan = self.memory, self.memory.plan
+        if plan is None or not memory.called or memory.finished or plan.budget.max_samples == 0:
+            return
+        end = self._end(plan)
+        if end is None:
+            try:
+                async for event in self._propose(plan):
+                    yield event
+            except EmptyPoolError as error:
+                end = _End(str(error), exhausted=True)
+            else:
+                return
+        if end.exhausted:
+            yield ProposalExhausted(reason=end.reason, refused_in_a_row=memory.barren)
+        yield CampaignFinished(
+            reason=end.reason, samples=memory.count(VIALS), successes=memory.successes, best=memory.best
+        )
 
     # the next batch ------------------------------------------------------------------------------
 
-    async def _next(self) -> AsyncIterator[Event]:
-        memory = self.memory
-        plan = memory.plan
-        if plan is None or memory.paused or memory.finished or plan.budget.max_samples == 0:
-            return
-        if (end := self._end(plan)) is not None:
-            if memory.barren >= GIVE_UP_AFTER:
-                yield ProposalExhausted(reason=end, refused_in_a_row=memory.barren)
-            yield CampaignFinished(
-                reason=end, samples=memory.count(VIALS), successes=memory.successes, best=memory.best
-            )
-            return
-        async for event in self._propose(plan):
-            yield event
-
-    def _end(self, plan: CampaignPlan) -> str | None:
+    def _end(self, plan: CampaignPlan) -> _End | None:
         """Why the campaign is over, if it is."""
         memory = self.memory
         if memory.count(VIALS) >= plan.budget.max_samples:
-            return f"the budget of {plan.budget.max_samples} samples is used up"
+            return _End(f"the budget of {plan.budget.max_samples} samples is used up")
         if memory.started_at and self.now - memory.started_at >= timedelta(weeks=plan.budget.max_weeks):
-            return f"the budget of {plan.budget.max_weeks:g} weeks is used up"
+            return _End(f"the budget of {plan.budget.max_weeks:g} weeks is used up")
         if memory.barren >= GIVE_UP_AFTER:
-            return f"nothing of the last {memory.barren} batches could be made"
+            return _End(f"nothing of the last {memory.barren} batches could be made", exhausted=True)
         return None
 
     async def _propose(self, plan: CampaignPlan) -> AsyncIterator[Event]:

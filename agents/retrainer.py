@@ -12,7 +12,15 @@ from agents.agent import folds, on
 from agents.candidate_book import CandidateBook, KeepsBook
 from agents.designs import design_of
 from contracts.campaigns import CampaignPlan, CampaignStarted
-from contracts.diffraction import Analysis, AnalysisFlagged, MeasurementFailed, PhaseFound, PhasesIdentified
+from contracts.diffraction import (
+    Analysis,
+    AnalysisFlagged,
+    MeasurementFailed,
+    MeasurementStarted,
+    PhaseFound,
+    PhasesIdentified,
+    Verdict,
+)
 from contracts.event import Event
 from contracts.learning import (
     Metric,
@@ -42,6 +50,8 @@ class RetrainerMemory(CandidateBook):
 
     plan: CampaignPlan | None = None
     made: dict[str, SampleSynthesised] = Field(default_factory=dict)
+    asked: dict[str, str] = Field(default_factory=dict)
+    """Vial → the measurement that the lab asked for."""
     labels: list[ObservationRecorded] = Field(default_factory=list)
     models: int = 0
 
@@ -64,6 +74,11 @@ class Retrainer(KeepsBook[RetrainerMemory]):
         """What a vial was meant to be, and whether its making can be trusted."""
         self.memory.made[event.sample_id] = event
 
+    @folds(MeasurementStarted)
+    def note_asked(self, event: MeasurementStarted) -> None:
+        """Which measurement a vial is learnt from, once; other files of its name may be dropped at any time."""
+        self.memory.asked[event.sample_id] = event.measurement_id
+
     @folds(ObservationRecorded)
     def keep_label(self, event: ObservationRecorded) -> None:
         """A label to train on."""
@@ -84,6 +99,11 @@ class Retrainer(KeepsBook[RetrainerMemory]):
         if plan is None or made is None:
             yield ObservationWithheld(
                 sample_id=event.sample_id, candidate_id=None, reason="nobody here made a sample of that name"
+            )
+            return
+        if self.memory.asked.get(event.sample_id) != event.measurement_id:
+            yield ObservationWithheld(
+                sample_id=event.sample_id, candidate_id=None, reason="nobody asked for this measurement of the sample"
             )
             return
         if (doubt := _doubt(event, made)) is not None:
@@ -122,14 +142,16 @@ class Retrainer(KeepsBook[RetrainerMemory]):
                 metrics=(),
             )
             return
-        metrics = tuple(Metric(name=n, value=v, unit=UNITS.get(n, "1")) for n, v in trained.metrics.items())
-        if not all(math.isfinite(m.value) for m in metrics):
+        metrics = tuple(
+            Metric(name=n, value=v, unit=UNITS.get(n, "1")) for n, v in trained.metrics.items() if math.isfinite(v)
+        )
+        if len(metrics) < len(trained.metrics):
             yield ModelRejected(
                 model_id=name,
                 dataset_sha256=snapshot.sha256,
                 n_observations=len(dataset.rows),
                 reason="its leave-one-out errors are not finite",
-                metrics=(),
+                metrics=metrics,
             )
             return
         model = await self.bench.keep(trained.model, MODEL, f"model-{number:04d}.npz")
@@ -156,6 +178,8 @@ def _doubt(event: PhasesIdentified | AnalysisFlagged | MeasurementFailed, made: 
     if isinstance(event, AnalysisFlagged):
         return f"its pattern is not accounted for: {event.reason}"
     wanted = wanted_phase(event.analysis)
+    if wanted is None and event.analysis.verdict is not Verdict.IDENTIFIED:
+        return "no perovskite was found, but the pattern can be read in more than one way"
     if wanted is not None and wanted.confidence < SURE:
         return f"confidence in {wanted.name} is only {wanted.confidence:.2f}"
     if wanted is not None and wanted.alternatives:

@@ -25,6 +25,7 @@ from contracts.campaigns import CampaignStarted
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.event import Event
+from contracts.identifiers import root_id
 from contracts.presence import AgentFaulted
 from ops.clock import VirtualClock
 from tests.agents.world import World
@@ -71,6 +72,8 @@ class House:
 
     crew: Callable[[VirtualClock], Sequence]
     root: Event
+    then: Sequence[Event] = ()
+    """What comes from outside after the root, each when the last one has been dealt with; once for all lives."""
     bus: MemoryBus = field(default_factory=MemoryBus)
     workers: object = field(default_factory=lambda: Workers(0))
     seed: int = 7
@@ -120,15 +123,26 @@ class House:
         await runtime.start()
         await runtime.say(self.root, "root", "test")
         await clock.rest()
+        for n, event in enumerate(self.then):
+            await runtime.say(event, f"then/{n}", "test")
+            await clock.rest()
         if self.meanwhile is not None:
             await self.meanwhile(runtime, clock)
             await clock.rest()
 
-    async def hear(self, *events: Event) -> list[Event]:
-        """One life in which these events come from outside, one after the other; what the agents said."""
+    async def hear(self, *events: Event, at_once: bool = False) -> list[Event]:
+        """One life in which these events come from outside; what the agents said.
+
+        Each is said when the last one has been dealt with, or all before the first one is heard.
+        """
         before = await self.bus.last_sequence()
 
         async def speak(runtime: Runtime, clock: VirtualClock) -> None:
+            if at_once:
+                async with clock.outside():  # nobody else has a turn meanwhile
+                    for n, event in enumerate(events):
+                        await runtime._voice.say(event, root_id(CAMPAIGN, f"said/{before}/{n}"), "test")
+                return
             for n, event in enumerate(events):
                 await runtime.say(event, f"said/{before}/{n}", "test")
                 await clock.rest()

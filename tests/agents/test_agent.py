@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,11 +10,28 @@ import sys
 import pytest
 from pydantic import Field
 
-from agents.agent import Agent, Memory, folds, on
+from agents.agent import MOMENT, Agent, Memory, Moment, folds, on
 from agents.errors import DeclarationError, FoldError, NotAttachedError
 from contracts.campaigns import CampaignPaused, CampaignResumed
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost
+from ops.clock import VirtualClock
+from tests.agents.lab import campaign, started
+from tests.agents.said import (
+    answered,
+    asked,
+    cleared,
+    closed,
+    identified,
+    made,
+    observed,
+    phase,
+    proposed,
+    released,
+    scanning,
+)
+from tests.agents.world import World
+from tests.contracts.examples import EPOCH
 
 PAUSED = CampaignPaused(reason="lunch")
 
@@ -189,34 +207,33 @@ def test_digests_know_content_and_nothing_else() -> None:
     assert one.digest() != other.digest()
 
 
-DIGESTS = """
-import asyncio
-from tests.agents.lab import campaign
-from tests.agents.world import World
-
-async def main():
-    house = campaign(World(), budget={"max_samples": 3, "max_weeks": 1})
-    life = await house.live()
-    print(*(seat.agent.memory.digest() for seat in life.runtime.seats))
-
-asyncio.run(main())
-"""
+def memories() -> dict[str, str]:
+    """Digests of every agent's memory after the same few events."""
+    world, story = World(), [
+        started(), proposed(1), proposed(2), cleared(1), asked(2), answered(2, approved=False), made(1), scanning(1),
+        identified(1, phase()), observed(1), released(1), closed(observed=1, declined=1),
+    ]  # fmt: skip
+    crew = campaign(world).crew(VirtualClock(EPOCH))
+    for agent in crew:
+        for event in story:
+            MOMENT.set(Moment(now=EPOCH, rng=lambda: None))
+            agent.fold(event)
+    return {agent.name: agent.memory.digest() for agent in crew}
 
 
 def test_digests_are_the_same_in_every_process() -> None:
-    """Memories of all agents after a campaign hash the same, whatever the seed of Python's own hashes."""
-
-    def digests(seed: str) -> list[str]:
-        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": "."}
+    """Memories of all agents hash the same whatever the seed of Python's own hashes, and differ from each other."""
+    mine = memories()
+    assert len(set(mine.values())) == len(mine) == 7
+    for seed in ("1", "2"):
         told = subprocess.run(
-            [sys.executable, "-c", DIGESTS], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", "import json, tests.agents.test_agent as t; print(json.dumps(t.memories()))"],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+            capture_output=True,
+            text=True,
+            check=True,
         )
-        return told.stdout.split()
-
-    first = digests("1")
-    assert len(first) == 7
-    assert len(set(first)) == 7, "seven different memories"
-    assert digests("2") == first
+        assert json.loads(told.stdout) == mine
 
 
 def test_a_decided_review_is_not_what_a_listener_hears() -> None:

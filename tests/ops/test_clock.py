@@ -272,19 +272,10 @@ async def test_a_turn_that_comes_to_a_cancelled_waiter_is_passed_on() -> None:
         async with clock.turn(sequence, 0):
             pass
 
-    holding = asyncio.Event()
-
-    async def holder() -> None:
-        async with clock.outside():
-            await holding.wait()
-
-    first = asyncio.create_task(holder())
-    await asyncio.sleep(0)
-    waiting = asyncio.create_task(listener(1))
-    await asyncio.sleep(0)
-    holding.set()
-    await first  # the turn has been granted to `waiting`, which has not run yet
-    waiting.cancel()
+    async with clock.outside():
+        waiting = asyncio.create_task(listener(1))
+        await asyncio.sleep(0)
+    waiting.cancel()  # the turn was granted to it a moment ago, and it has not run since
     with suppress(asyncio.CancelledError):
         await waiting
     await asyncio.wait_for(listener(2), 5)

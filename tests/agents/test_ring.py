@@ -1,0 +1,210 @@
+"""The whole ring over a world of fakes: nobody is forgotten, nothing happens twice, a crash changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.runtime import Lab, Runtime
+from bus.subjects import is_dead_letter
+from contracts.campaigns import CampaignFinished
+from contracts.learning import ModelReleased, ObservationRecorded, ObservationWithheld
+from contracts.planning import BatchClosed, CandidateProposed
+from contracts.review import ReviewDecided
+from contracts.scheduling import RunScheduled
+from contracts.synthesis import SampleLost, SampleSynthesised, StepStarted
+from contracts.trust import CandidateCleared, CandidateRefused, ReviewRequested
+from ops.clock import VirtualClock
+from tests.agents.lab import CAMPAIGN, House, campaign
+from tests.agents.world import Dice, World
+from tests.contracts.examples import EPOCH
+
+TROUBLE = {
+    "judge": {"refused": 0.15, "hard-refused": 0.1, "escalated": 0.2, "nan": 0.05},
+    "review": {"no": 0.2},
+    "instrument": {
+        "drops": 0.02, "doubts": 0.03, "fails": 0.02, "stumbles": 0.05, "refuses": 0.01, "hangs up": 0.01,
+        "silent": 0.01, "deaf": 0.01, "forgot": 0.01, "cut": 0.01,
+    },
+    "product": {"light": 0.05, "unweighed": 0.03, "negative": 0.03},
+    "pattern": {"garbage": 0.05, "unknown": 0.08, "unsure": 0.05, "alternatives": 0.05, "no perovskite": 0.05},
+    "train": {"nan": 0.1},
+}  # fmt: skip
+"""How often which thing goes wrong; together much worse than any laboratory."""
+
+
+def laboratory(*capacities: int) -> dict:
+    furnaces = tuple({"name": f"furnace-{n}", "capacity": room} for n, room in enumerate(capacities, 1))
+    return {"furnaces": furnaces, "diffractometer": "xrd-1", "sample_mass": 5.0}
+
+
+def build(seed: int, capacities: tuple[int, ...] = (2, 2), samples: int = 8, **changes) -> tuple[World, House]:
+    """A world of its own luck, and the crew over it."""
+    world = World(Dice(seed, TROUBLE), tuple(f"furnace-{n}" for n in range(1, len(capacities) + 1)))
+    budget = {"max_samples": samples, "max_weeks": 26}
+    return world, campaign(world, laboratory=laboratory(*capacities), budget=budget, **changes)
+
+
+def end_of(event: object) -> str | None:
+    """The candidate that this event ends, if it ends one."""
+    if isinstance(event, CandidateRefused | SampleLost | ObservationRecorded | ObservationWithheld):
+        return event.candidate_id
+    return event.candidate_id if isinstance(event, ReviewDecided) and not event.approved else None
+
+
+async def check_the_whole(world: World, lab: House) -> None:
+    """Every proposal ended once, in a vial or in a logged refusal, and the books agree."""
+    said = [recorded.envelope.data for recorded in await lab.log()]
+    proposals = {e.candidate_id: e for e in said if isinstance(e, CandidateProposed)}
+    ends = defaultdict(list)
+    for event in said:
+        if (name := end_of(event)) is not None:
+            ends[name].append(event)
+    assert set(ends) == set(proposals), "each proposal has an end"
+    assert all(len(told) == 1 for told in ends.values()), "and only one"
+    decided = Counter(
+        e.candidate_id for e in said if isinstance(e, CandidateCleared | CandidateRefused | ReviewRequested)
+    )
+    assert decided == Counter(proposals.keys()), "each proposal has one decision"
+    approved = {e.candidate_id for e in said if isinstance(e, CandidateCleared)}
+    approved |= {e.candidate_id for e in said if isinstance(e, ReviewDecided) and e.approved}
+    booked = Counter(s.candidate_id for e in said if isinstance(e, RunScheduled) for s in e.samples)
+    assert booked == Counter(approved), "what may be made is booked once, and nothing else"
+    vials = Counter(e.candidate_id for e in said if isinstance(e, SampleSynthesised | SampleLost))
+    assert vials == booked, "each booked vial is made or lost"
+    batches = Counter(p.batch_id for p in proposals.values())
+    for closed in [e for e in said if isinstance(e, BatchClosed)]:
+        fates = closed.refused + closed.declined + closed.lost + closed.observed + closed.withheld
+        assert fates == closed.proposed == batches.pop(closed.batch_id)
+    assert not batches, "each batch is closed once"
+    [finished] = [e for e in said if isinstance(e, CampaignFinished)]
+    assert said[-1] is finished
+    assert finished.samples == sum(vials.values())
+    assert world.begun.keys() <= {e.key for e in said if isinstance(e, StepStarted)} | {
+        f"{e.sample_id}/scan/1" for e in said if isinstance(e, SampleSynthesised)
+    }
+    assert max(world.begun.values(), default=1) == 1, "no action is begun twice"
+    assert max(world.reviewer.asked.values(), default=1) == 1, "nobody is asked twice"
+    assert await lab.faults() == []
+    assert not any(is_dead_letter(s.subject) for s in lab.bus.log)
+
+
+async def test_the_ring_closes() -> None:
+    """Without trouble a campaign makes its vials, learns from each, and uses each model in the next batch."""
+    world = World()
+    lab = campaign(world)
+    await lab.live()
+    await check_the_whole(world, lab)
+    said = await lab.events()
+    count = Counter(type(e) for e in said)
+    assert (count[CandidateProposed], count[ObservationRecorded], count[ModelReleased]) == (12, 12, 3)
+    models = [e.model.model_id if e.model else None for e in said if isinstance(e, CandidateProposed)]
+    assert models == [None] * 6 + ["m-0001"] * 3 + ["m-0002"] * 3
+
+
+async def test_the_same_seed_is_the_same_campaign() -> None:
+    """Two runs in the same world write the same bytes; another seed proposes other candidates."""
+    logs = []
+    for seed in (7, 7, 8):
+        _, lab = build(3)
+        lab.seed = seed
+        await lab.live()
+        logs.append(await lab.payloads())
+    assert logs[0] == logs[1] != logs[2]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    capacities=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
+    samples=st.integers(1, 10),
+    strategy=st.sampled_from(("composite", "random")),
+)
+def test_every_proposal_ends_in_a_vial_or_in_a_logged_refusal(
+    seed: int, capacities: tuple[int, ...], samples: int, strategy: str
+) -> None:
+    """Whatever goes wrong in the world, nobody is forgotten, and no expected trouble is a mistake of the program."""
+
+    async def once() -> None:
+        policy = {"strategy": strategy, "initial": 4, "batch": 3, "pool": 50}
+        world, lab = build(seed, capacities, samples, planner=policy)
+        await lab.live()
+        await check_the_whole(world, lab)
+
+    asyncio.run(once())
+
+
+def same_facts(one: list[bytes], other: list[bytes]) -> bool:
+    """The very same events, byte for byte: cause, time, dice and content.
+
+    Between events of one and the same moment that nothing connects, a restart may change the order.
+    """
+    return sorted(one) == sorted(other)
+
+
+async def _crash(seed: int, at: float, *, stored: bool, lost_acknowledgements: float) -> None:
+    _, undisturbed = build(seed)
+    whole = await undisturbed.live()
+    world, lab = build(seed)
+    life = await lab.live(dies_at=1 + int(at * (whole.published - 1)), stored=stored)
+    assert life.died
+    lab.forget_acknowledgements(after=int(len(lab.bus.log) * (1 - lost_acknowledgements)))
+    asked = Counter(world.reviewer.asked)
+    answered = {e.candidate_id for e in await lab.events(ReviewDecided)}
+    await lab.live()
+    assert same_facts(await lab.payloads(), await undisturbed.payloads())
+    for name in answered:
+        assert world.reviewer.asked[name] == asked[name]
+    world.reviewer.asked.clear()  # who had not answered yet was asked again
+    await check_the_whole(world, lab)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 1), st.booleans(), st.sampled_from((0.0, 0.1, 0.5, 1.0)))
+def test_a_crash_anywhere_changes_nothing(
+    seed: int,
+    at: float,
+    stored: bool,  # noqa: FBT001
+    lost_acknowledgements: float,
+) -> None:
+    """Killed at any publication, with any acknowledgements lost, the campaign ends with the very same facts."""
+    asyncio.run(_crash(seed, at, stored=stored, lost_acknowledgements=lost_acknowledgements))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_crash_at_each_publication_of_a_campaign_changes_nothing(seed: int) -> None:
+    """The same for every single publication, before and after it is stored."""
+    _, undisturbed = build(seed)
+    whole = await undisturbed.live()
+    wanted = await undisturbed.payloads()
+    for n in range(1, whole.published + 1):
+        for stored in (True, False):
+            world, lab = build(seed)
+            await lab.live(dies_at=n, stored=stored)
+            await lab.live()
+            assert same_facts(await lab.payloads(), wanted), f"killed at publication {n}"
+            assert max(world.begun.values()) == 1
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 1))
+def test_memories_are_a_function_of_the_log(seed: int, at: float) -> None:
+    """Folded anew from the log, over a crash, all memories are what they were at the end of the campaign."""
+
+    async def once() -> None:
+        _, lab = build(seed)
+        await lab.live(dies_at=1 + int(at * 150))
+        life = await lab.live()
+        clock = VirtualClock(EPOCH)
+        reader = Runtime(Lab(lab.bus, clock, clock, lab.workers, CAMPAIGN, lab.seed, "0"), lab.crew(clock))
+        await reader.recall()
+        assert {s.name: s.agent.memory.digest() for s in reader.seats} == {
+            s.name: s.agent.memory.digest() for s in life.runtime.seats
+        }
+
+    asyncio.run(once())

@@ -1,0 +1,85 @@
+"""Worker processes: results and errors come home, and a worker that dies takes nothing with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from agents import workers as workers_module
+from agents.workers import THREAD_LIMITS, Workers
+from contracts.errors import InstrumentBusyError
+from tests.contracts.examples import EPOCH
+
+
+def square(n: int) -> int:
+    """Something to compute."""
+    return n * n
+
+
+def busy() -> None:
+    """Raises an error with arguments of its own, which plain pickling would lose."""
+    raise InstrumentBusyError("furnace-1", "firing", EPOCH)
+
+
+def die_once(mark: str) -> str:
+    """Kills its worker the first time, as the kernel does when memory runs out."""
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os._exit(9)
+    return "done the second time"
+
+
+def die() -> None:
+    """Kills its worker each time."""
+    os._exit(9)
+
+
+def environment() -> tuple[int, dict[str, str | None]]:
+    """Who works, and with how many threads."""
+    return os.getpid(), {name: os.environ.get(name) for name in THREAD_LIMITS}
+
+
+async def test_without_workers_work_is_done_where_it_is_asked_for() -> None:
+    """Tests need no processes, and errors are the errors themselves."""
+    workers = Workers(0)
+    assert await workers.run(square, 7) == 49
+    with pytest.raises(InstrumentBusyError):
+        await workers.run(busy)
+    workers.close()
+
+
+async def test_workers_over_their_whole_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results come home, errors keep their attributes, a dead worker's work is done again, a deadly one gives up."""
+    pools = []
+
+    class Counted(workers_module.ProcessPoolExecutor):
+        def __init__(self, *args, **kwargs) -> None:
+            pools.append(self)
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(workers_module, "ProcessPoolExecutor", Counted)
+    workers = Workers(1)
+    try:
+        assert await workers.run(square, 7) == 49
+        pid, limits = await workers.run(environment)
+        assert pid != os.getpid()
+        assert all(limits.values()), "each worker computes with a fixed number of threads"
+        with pytest.raises(InstrumentBusyError, match="Expected furnace-1 to be free") as caught:
+            await workers.run(busy)
+        assert (caught.value.instrument, caught.value.until) == ("furnace-1", EPOCH)
+        # all are in the pool when it breaks: the second must not close what the first has made anew
+        answers = await asyncio.gather(
+            workers.run(die_once, str(tmp_path / "mark")), workers.run(square, 3), workers.run(square, 4)
+        )
+        assert answers == ["done the second time", 9, 16]
+        assert len(pools) == 2
+        with pytest.raises(BrokenProcessPool):
+            await workers.run(die)
+        assert await workers.run(square, 5) == 25, "and those after it are served"
+    finally:
+        workers.close()
+    assert workers._pool is None
