@@ -1,267 +1,46 @@
-"""The real bus: one JetStream stream, durable pull consumers, acknowledgements that mean "on disk".
-
-It speaks the JetStream API in core NATS requests: the client library's own publisher loses server errors,
-and its fetch keeps no promises over a reconnect.
-"""
+"""The real bus: one JetStream stream, durable pull consumers, acknowledgements that mean "on disk"."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-import time
-from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime
 
-import nats
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 from bus.codec import CONTENT_TYPE, decode, encode
 from bus.errors import (
     BusConnectionError,
-    BusError,
     DuplicateConflictError,
     EventTooLargeError,
     GapError,
-    PermissionDeniedError,
     PublishError,
     StreamConfigurationError,
     StreamFullError,
     UndecodableEventError,
 )
 from bus.protocol import MAX_EVENT, Blobs, OnTrouble, Receipt, Recorded
-from bus.subjects import campaign_filter, dead_letters, filters, is_dead_letter, subject_of
+from bus.pulling import NANOSECONDS, ConsumerGoneError, position_of, pull
+from bus.subjects import campaign_filter, filters, is_dead_letter, subject_of
+from bus.subscription import JetStreamSubscription
 from bus.topology import DEFAULT_MAX_BYTES, STREAM, check_stream, consumer_settings, stream_settings
+from bus.wire import API, ApiError, Inbox, Wire
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.event import Event
 
-API = "$JS.API"
-BATCH = 200
-"""Messages asked for at once; larger batches only add latency."""
-EXPIRES = 2.0
-"""Seconds that a pull request waits at the server for news; after a reconnect it is repeated within that."""
-ANSWER_WITHIN = 5.0
-"""Seconds to wait for the server's answer before asking again under the same id."""
-STILL_WORKING = 20.0
-"""Seconds between the signs of life that keep unacknowledged deliveries ours."""
-_NANOSECONDS = 1_000_000_000
 _NOT_FOUND = 404
 _FULL = frozenset({10077, 10122, 10023, 10047})
-
-
-class _ApiError(Exception):
-    """The JetStream API answered with an error."""
-
-    def __init__(self, error: dict[str, Any]) -> None:
-        self.code, self.err_code = int(error.get("code", 0)), int(error.get("err_code", 0))
-        super().__init__(str(error.get("description", error)))
-
-
-@dataclass
-class _Wire:
-    """A connection, and what it noticed by itself."""
-
-    client: Client
-    on_trouble: OnTrouble
-    denied: dict[str, str] = field(default_factory=dict)
-
-    async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> Msg:
-        """A request, repeated until the server answers; over reconnects and restarts.
-
-        Raises:
-            PermissionDeniedError: the server forbids it.
-            BusConnectionError: the connection was closed for good.
-        """
-        pause = 0.05
-        while (answer := await self.ask_once(subject, payload, headers)) is None:
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 2.0)
-        return answer
-
-    async def ask_once(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> Msg | None:
-        """A request; none when no answer came in time.
-
-        Raises:
-            PermissionDeniedError: the server forbids it.
-            BusConnectionError: the connection was closed for good.
-        """
-        try:
-            answer = await self.client.request(subject, payload, timeout=ANSWER_WITHIN, headers=headers)
-        except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
-            raise BusConnectionError("Expected an open connection to NATS, got a closed one.") from error
-        except (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.errors.OutboundBufferLimitError):
-            if (reason := self.denied.pop(subject, None)) is not None:
-                raise PermissionDeniedError(
-                    f"Expected leave to publish on {subject}, got: {reason}. Check the permissions of this user."
-                ) from None
-            return None
-        _heed_cancellation()
-        return answer
-
-    async def api(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """One call of the JetStream API."""
-        message = await self.ask(f"{API}.{call}", json.dumps(body or {}).encode())
-        answer: dict[str, Any] = json.loads(message.data)
-        if "error" in answer:
-            raise _ApiError(answer["error"])
-        return answer
-
-    async def noticed(self, error: Exception) -> None:
-        """The client library's error callback."""
-        text = str(error)
-        if "permissions violation" in text.lower():
-            subject = text.partition('"')[2].partition('"')[0]
-            self.denied[subject] = text
-            self.on_trouble(PermissionDeniedError(f"The server refused: {text}"))
-        elif isinstance(error, nats.errors.SlowConsumerError):
-            self.on_trouble(BusError(f"This process reads too slowly and messages are being dropped: {text}"))
-
-
-def _heed_cancellation() -> None:
-    """Raises what the client library may have swallowed: a cancellation in the moment in which an answer came."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-class _Inbox:
-    """Messages of one subject as they come, in a queue of our own.
-
-    The client library's way to wait for a message loses a cancellation that meets one.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._messages: asyncio.Queue[Msg] = asyncio.Queue()
-        self._subscription: Subscription | None = None
-        self.subject = client.new_inbox()
-
-    @classmethod
-    async def open(cls, client: Client) -> _Inbox:
-        """Listens."""
-        inbox = cls(client)
-        inbox._subscription = await client.subscribe(inbox.subject, cb=inbox._messages.put)
-        return inbox
-
-    async def next(self, within: float) -> Msg | None:
-        """The next message; none if there is none within that many seconds."""
-        if not self._messages.empty():
-            return self._messages.get_nowait()
-        try:
-            async with asyncio.timeout(within):
-                return await self._messages.get()
-        except TimeoutError:
-            return None
-
-    async def close(self) -> None:
-        """Listens no more."""
-        if self._subscription is not None and not self._client.is_closed:
-            await self._subscription.unsubscribe()
-
-
-class JetStreamDelivery:
-    """One event on its way to one consumer."""
-
-    def __init__(self, subscription: JetStreamSubscription, recorded: Recorded, attempt: int, reply: str) -> None:
-        self._subscription, self.recorded, self.attempt, self._reply = subscription, recorded, attempt, reply
-
-    async def ack(self) -> None:
-        """Done; returns when the server has confirmed it."""
-        await self._subscription.confirm(self._reply, self.recorded.sequence)
-
-    async def nak(self, delay: float = 0) -> None:
-        """Comes again after `delay` seconds."""
-        await self._subscription.refuse(self._reply, delay)
-
-    async def park(self, reason: str) -> None:
-        """Sets it aside, byte for byte."""
-        await self._subscription.set_aside(
-            self.recorded.payload, self.recorded.sequence, str(self.recorded.envelope.id), reason
-        )
-        await self.ack()
-
-
-class JetStreamSubscription:
-    """Deliveries of one durable consumer."""
-
-    def __init__(self, bus: JetStreamBus, durable: str, campaign: str, inbox: _Inbox) -> None:
-        self._bus, self._durable, self._campaign, self._inbox = bus, durable, campaign, inbox
-        self._outstanding: set[str] = set()
-        self._closed = False
-        self._beating = asyncio.create_task(self._beat())
-
-    async def confirm(self, reply: str, sequence: int) -> None:
-        """Acknowledges and waits for the confirmation, or until the server cannot give one any more.
-
-        A killed server may have forgotten that it delivered this: it then ignores the acknowledgement and delivers
-        once more, which is what consumers are prepared for.
-        """
-        while await self._bus.wire.ask_once(reply, b"+ACK") is None:
-            floor, delivered = await self._bus.position(self._durable)
-            if floor >= sequence or delivered < sequence:
-                break
-        self._outstanding.discard(reply)
-
-    async def refuse(self, reply: str, delay: float) -> None:
-        """Gives a delivery back."""
-        body = b"-NAK " + json.dumps({"delay": int(delay * _NANOSECONDS)}).encode() if delay else b"-NAK"
-        await self._bus.wire.client.publish(reply, body)
-        self._outstanding.discard(reply)
-
-    async def set_aside(self, payload: bytes, sequence: int, event_id: str, reason: str) -> None:
-        """Copies bytes to the dead-letter subject, once."""
-        await self._bus.store_raw(
-            dead_letters(self._campaign, self._durable),
-            payload,
-            {
-                "Nats-Msg-Id": f"dead/{self._durable}/{sequence}",
-                "Athanor-Event": event_id,
-                "Athanor-Sequence": str(sequence),
-                "Athanor-Reason": " ".join(reason.split())[:500].encode("ascii", "replace").decode(),
-            },
-        )
-
-    async def close(self) -> None:
-        """Stops asking for more."""
-        self._closed = True
-        self._beating.cancel()
-        await self._inbox.close()
-
-    def __aiter__(self) -> AsyncIterator[JetStreamDelivery]:
-        """Deliveries as they come."""
-        return self._deliveries()
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(STILL_WORKING)
-            for reply in tuple(self._outstanding):
-                await self._bus.wire.client.publish(reply, b"+WPI")
-
-    async def _deliveries(self) -> AsyncIterator[JetStreamDelivery]:
-        async for message in self._bus.pull(self._durable, self._inbox, lambda: self._closed):
-            subject, sequence, attempt, at = _position(message)
-            try:
-                envelope = decode(message.data)
-            except ContractError as error:
-                await self.set_aside(message.data, sequence, "", str(error))
-                await self.confirm(message.reply, sequence)
-                self._bus.wire.on_trouble(UndecodableEventError(sequence, str(error)))
-                continue
-            self._outstanding.add(message.reply)
-            recorded = Recorded(sequence, subject, envelope, message.data, at)
-            yield JetStreamDelivery(self, recorded, attempt, message.reply)
 
 
 class JetStreamBus:
     """A bus on a NATS server with JetStream."""
 
-    def __init__(self, wire: _Wire, blobs: Blobs) -> None:
+    def __init__(self, wire: Wire, blobs: Blobs) -> None:
         self.wire = wire
         self.blobs = blobs
 
@@ -288,7 +67,7 @@ class JetStreamBus:
             BusConnectionError: no server answers at `url`.
             StreamConfigurationError: there is a stream, and it is not as pinned.
         """
-        wire = _Wire(Client(), on_trouble)
+        wire = Wire(Client(), on_trouble)
         try:
             await asyncio.wait_for(
                 wire.client.connect(
@@ -314,14 +93,14 @@ class JetStreamBus:
     async def _provision(self, max_bytes: int) -> None:
         try:
             await self.check()
-        except _ApiError as error:
+        except ApiError as error:
             if error.code != _NOT_FOUND:
                 raise StreamConfigurationError(
                     f"Expected JetStream to be enabled on the server, got: {error}. Start it with JetStream."
                 ) from error
             try:
                 await self.wire.api(f"STREAM.CREATE.{STREAM}", stream_settings(max_bytes))
-            except _ApiError as refused:
+            except ApiError as refused:
                 raise StreamConfigurationError(
                     f"Expected to make the stream {STREAM}, got: {refused}. The server must be nats-server 2.15 or "
                     "later with JetStream and room on its disk."
@@ -373,24 +152,19 @@ class JetStreamBus:
 
     async def subscribe(self, durable: str, campaign: str, kinds: Collection[type[Event]]) -> JetStreamSubscription:
         """Goes on after what was acknowledged; see `bus.protocol.Bus`."""
-        subjects = filters(campaign, kinds)
-        floor = 0
-        try:
-            told = await self.wire.api(f"CONSUMER.INFO.{STREAM}.{durable}")
-            floor = int(told["ack_floor"]["stream_seq"])
-            # made anew after the last contiguous acknowledgement, so that what a dead process left
-            # unacknowledged comes at once and not after its ack_wait
+        subscription = JetStreamSubscription(self, durable, campaign, filters(campaign, kinds))
+        await subscription.begin()
+        return subscription
+
+    async def make_consumer(self, durable: str, subjects: list[str], floor: int) -> None:
+        """A durable consumer of what comes after `floor`, in place of any of that name."""
+        with contextlib.suppress(ApiError):  # there may be none
             await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{durable}")
-        except _ApiError as error:
-            if error.code != _NOT_FOUND:
-                raise
         settings = consumer_settings(durable, subjects, start=floor + 1 if floor else None)
         await self.wire.api(
             f"CONSUMER.CREATE.{STREAM}.{durable}",
             {"stream_name": STREAM, "config": settings, "action": "create"},
         )
-        inbox = await _Inbox.open(self.wire.client)
-        return JetStreamSubscription(self, durable, campaign, inbox)
 
     async def acknowledged(self, durable: str) -> int:
         """Sequence up to which `durable` has acknowledged everything."""
@@ -400,7 +174,7 @@ class JetStreamBus:
         """Last sequences that a durable consumer has acknowledged without a break, and that it was sent."""
         try:
             told = await self.wire.api(f"CONSUMER.INFO.{STREAM}.{durable}")
-        except _ApiError as error:
+        except ApiError as error:
             if error.code == _NOT_FOUND:
                 return 0, 0
             raise
@@ -433,13 +207,13 @@ class JetStreamBus:
         while expected <= last:
             first = expected
             async for message in self._read_on(expected):
-                subject, sequence, _, at = _position(message)
-                if sequence != expected:
+                place = position_of(message)
+                if place.sequence != expected:
                     if expected == first:
-                        raise GapError(expected, sequence)
+                        raise GapError(expected, place.sequence)
                     break
                 expected += 1
-                yield subject, sequence, at, message.data
+                yield message.subject, place.sequence, place.stored_at, message.data
                 if expected > last:
                     return
 
@@ -449,56 +223,25 @@ class JetStreamBus:
         Raises:
             GapError: there is nothing at `start` or behind it.
         """
-        inbox = await _Inbox.open(self.wire.client)
+        inbox = await Inbox.open(self.wire.client)
         config = {
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": start,
             "ack_policy": "none",
-            "inactive_threshold": 60 * _NANOSECONDS,
+            "inactive_threshold": 60 * NANOSECONDS,
             "replay_policy": "instant",
         }
         try:
             made = await self.wire.api(f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
             if int(made.get("num_pending", 0)) == 0:
                 raise GapError(start, await self.last_sequence() + 1)
-            async for message in self.pull(made["name"], inbox, until_quiet=True):
-                yield message
-            with contextlib.suppress(_ApiError):  # a restarted server has forgotten it already
+            with contextlib.suppress(ConsumerGoneError):
+                async for message in pull(self.wire, made["name"], inbox, until_quiet=True):
+                    yield message
+            with contextlib.suppress(ApiError):  # a restarted server has forgotten it already
                 await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{made['name']}")
         finally:
             await inbox.close()
-
-    async def pull(
-        self, consumer: str, inbox: _Inbox, done: Callable[[], bool] = lambda: False, *, until_quiet: bool = False
-    ) -> AsyncIterator[Msg]:
-        """Messages of a pull consumer, asked for batch by batch.
-
-        Args:
-            consumer: its name.
-            inbox: where they arrive.
-            done: ends it, when it has become true.
-            until_quiet: a whole request without a message ends it too.
-        """
-        wanted, asked_at, heard = 0, 0.0, True
-        body = json.dumps({"batch": BATCH, "expires": int(EXPIRES * _NANOSECONDS)}).encode()
-        while not done() and not self.wire.client.is_closed:
-            if wanted <= 0 or time.monotonic() - asked_at > EXPIRES + 0.5:
-                if until_quiet and not heard:
-                    return
-                try:
-                    await self.wire.client.publish(f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{consumer}", body, inbox.subject)
-                except nats.errors.OutboundBufferLimitError:
-                    await asyncio.sleep(0.2)
-                    continue
-                wanted, asked_at, heard = BATCH, time.monotonic(), False
-            message = await inbox.next(EXPIRES + 0.5)
-            if message is None:
-                continue  # the request was lost with a connection: ask again
-            if message.headers and "Status" in message.headers and not message.reply.startswith("$JS.ACK"):
-                wanted = 0  # 404, 408, 409: the request has ended
-                continue
-            wanted, heard = wanted - 1, True
-            yield message
 
     async def last_sequence(self) -> int:
         """Place of the last event."""
@@ -508,13 +251,3 @@ class JetStreamBus:
     async def close(self) -> None:
         """Lets go of the server."""
         await self.wire.client.close()
-
-
-def _position(message: Msg) -> tuple[str, int, int, datetime]:
-    """Subject, stream sequence, attempt and storage time of a delivered message."""
-    # $JS.ACK.<stream>.<consumer>.<attempt>.<stream seq>.<consumer seq>.<nanoseconds>.<pending>, or with
-    # <domain>.<account> before the stream and a token after: count from the end of the shorter form
-    parts = message.reply.split(".")
-    fields = parts[2:] if len(parts) < 11 else parts[4:]
-    attempt, sequence, nanoseconds = int(fields[2]), int(fields[3]), int(fields[5])
-    return message.subject, sequence, attempt, datetime.fromtimestamp(nanoseconds / 1e9, UTC)

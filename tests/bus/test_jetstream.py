@@ -120,3 +120,32 @@ async def test_a_cancelled_consumer_ends_even_when_a_message_meets_the_cancellat
         await asyncio.wait({consuming}, timeout=2)
         assert consuming.done()
         await subscription.close()
+
+
+async def test_broken_connections_change_neither_order_nor_number(server: EmbeddedServer, tmp_path: Path) -> None:
+    """Deliveries that are lost on the way come before anything later comes for the first time."""
+    bus = await JetStreamBus.connect(server.url, BlobStore(tmp_path / "blobs"))
+    writer = await JetStreamBus.connect(server.url, BlobStore(tmp_path / "blobs"))
+    subscription = await bus.subscribe("d", "test", [SampleLost])
+    first_times: list[int] = []
+
+    async def consume() -> None:
+        """Takes everything, and acknowledges every other delivery late."""
+        async for delivery in subscription:
+            if delivery.recorded.sequence not in first_times:
+                first_times.append(delivery.recorded.sequence)
+            await delivery.ack()
+
+    consuming = asyncio.create_task(consume())
+    for n in range(150):
+        await writer.publish(envelope(lost(n), n=n))
+        if n % 30 == 29:
+            bus.wire.client._transport._io_writer.transport.abort()
+    async with asyncio.timeout(40):
+        while len(first_times) < 150:
+            await asyncio.sleep(0.05)
+    consuming.cancel()
+    assert first_times == list(range(1, 151))
+    await subscription.close()
+    await bus.close()
+    await writer.close()

@@ -1,0 +1,151 @@
+"""Deliveries of one durable consumer: first ones in the order of the log, whatever breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from nats.aio.msg import Msg
+
+from bus.codec import decode
+from bus.errors import UndecodableEventError
+from bus.protocol import Recorded
+from bus.pulling import NANOSECONDS, ConsumerGoneError, Place, position_of, pull
+from bus.subjects import dead_letters
+from bus.wire import Inbox
+from contracts.errors import ContractError
+
+if TYPE_CHECKING:
+    from bus.jetstream import JetStreamBus
+
+STILL_WORKING = 20.0
+"""Seconds between the signs of life that keep unacknowledged deliveries ours."""
+
+
+class JetStreamDelivery:
+    """One event on its way to one consumer."""
+
+    def __init__(self, subscription: JetStreamSubscription, recorded: Recorded, attempt: int, reply: str) -> None:
+        self._subscription, self.recorded, self.attempt, self._reply = subscription, recorded, attempt, reply
+
+    async def ack(self) -> None:
+        """Done; returns when the server has confirmed it."""
+        await self._subscription.confirm(self._reply, self.recorded.sequence)
+
+    async def nak(self, delay: float = 0) -> None:
+        """Comes again after `delay` seconds."""
+        await self._subscription.refuse(self._reply, delay)
+
+    async def park(self, reason: str) -> None:
+        """Sets it aside, byte for byte."""
+        await self._subscription.set_aside(
+            self.recorded.payload, self.recorded.sequence, str(self.recorded.envelope.id), reason
+        )
+        await self.ack()
+
+
+class JetStreamSubscription:
+    """Deliveries of one durable consumer.
+
+    The first delivery of each event comes in the order of the log, whatever breaks: deliveries that were lost on the
+    way, or a consumer that a killed server has forgotten, make it begin again after what was acknowledged without a
+    break. What was delivered before then comes once more.
+    """
+
+    def __init__(self, bus: JetStreamBus, durable: str, campaign: str, subjects: list[str]) -> None:
+        self._bus, self._durable, self._campaign, self._subjects = bus, durable, campaign, subjects
+        self._inbox = Inbox(bus.wire.client)
+        self._outstanding: dict[int, str] = {}
+        self._last = 0
+        self._expected = 1
+        self._closed = False
+        self._beating: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Makes the consumer anew after the last contiguous acknowledgement.
+
+        So what a dead process or connection left unacknowledged comes at once and not after its ack_wait.
+        """
+        await self._inbox.close()
+        mine = min(self._outstanding, default=self._last + 1) - 1
+        floor = max(await self._bus.acknowledged(self._durable), mine)
+        await self._bus.make_consumer(self._durable, self._subjects, floor)
+        self._inbox, self._expected = await Inbox.open(self._bus.wire.client), 1
+        if self._beating is None:
+            self._beating = asyncio.create_task(self._beat())
+
+    async def confirm(self, reply: str, sequence: int) -> None:
+        """Acknowledges and waits for the confirmation, or until the server cannot give one any more.
+
+        A killed server may have forgotten that it delivered this: it then ignores the acknowledgement and delivers
+        once more, which is what consumers are prepared for.
+        """
+        while await self._bus.wire.ask_once(reply, b"+ACK") is None:
+            floor, delivered = await self._bus.position(self._durable)
+            if floor >= sequence or delivered < sequence:
+                break
+        self._outstanding.pop(sequence, None)
+
+    async def refuse(self, reply: str, delay: float) -> None:
+        """Gives a delivery back."""
+        body = b"-NAK " + json.dumps({"delay": int(delay * NANOSECONDS)}).encode() if delay else b"-NAK"
+        await self._bus.wire.client.publish(reply, body)
+
+    async def set_aside(self, payload: bytes, sequence: int, event_id: str, reason: str) -> None:
+        """Copies bytes to the dead-letter subject, once."""
+        await self._bus.store_raw(
+            dead_letters(self._campaign, self._durable),
+            payload,
+            {
+                "Nats-Msg-Id": f"dead/{self._durable}/{sequence}",
+                "Athanor-Event": event_id,
+                "Athanor-Sequence": str(sequence),
+                "Athanor-Reason": " ".join(reason.split())[:500].encode("ascii", "replace").decode(),
+            },
+        )
+
+    async def close(self) -> None:
+        """Stops asking for more."""
+        self._closed = True
+        if self._beating is not None:
+            self._beating.cancel()
+        await self._inbox.close()
+
+    def __aiter__(self) -> AsyncIterator[JetStreamDelivery]:
+        """Deliveries as they come."""
+        return self._deliveries()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(STILL_WORKING)
+            for reply in tuple(self._outstanding.values()):
+                await self._bus.wire.client.publish(reply, b"+WPI")
+
+    async def _deliveries(self) -> AsyncIterator[JetStreamDelivery]:
+        while not self._closed and not self._bus.wire.client.is_closed:
+            with contextlib.suppress(ConsumerGoneError):
+                async for message in pull(self._bus.wire, self._durable, self._inbox, lambda: self._closed):
+                    place = position_of(message)
+                    if place.delivery > self._expected:
+                        break  # some were lost on the way
+                    self._expected = place.delivery + 1
+                    if (delivery := await self._opened(message, place)) is not None:
+                        yield delivery
+            if not self._closed and not self._bus.wire.client.is_closed:
+                await self.begin()
+
+    async def _opened(self, message: Msg, place: Place) -> JetStreamDelivery | None:
+        """The delivery in a message; none for what is no event, which is set aside."""
+        self._outstanding[place.sequence], self._last = message.reply, max(self._last, place.sequence)
+        try:
+            envelope = decode(message.data)
+        except ContractError as error:
+            await self.set_aside(message.data, place.sequence, "", str(error))
+            await self.confirm(message.reply, place.sequence)
+            self._bus.wire.on_trouble(UndecodableEventError(place.sequence, str(error)))
+            return None
+        recorded = Recorded(place.sequence, message.subject, envelope, message.data, place.stored_at)
+        return JetStreamDelivery(self, recorded, place.attempt, message.reply)
