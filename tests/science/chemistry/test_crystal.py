@@ -137,6 +137,17 @@ def test_mixed_sites_count_as_one_kind_of_atom() -> None:
     assert find_symmetry(lattice, (mixed[0], Site("Zn", 0.4, 0.2, 0.1, 0.5))) < 16
 
 
+def test_other_shares_are_another_kind_of_atom() -> None:
+    """A body-centred alloy is one kind of place; with more copper on the corners than inside it is the CsCl type."""
+    lattice = Lattice(4.0, 4.0, 4.0)
+
+    def place(at: float, copper: float) -> tuple[Site, Site]:
+        return Site("Cu", at, at, at, copper), Site("Zn", at, at, at, 1 - copper)
+
+    assert find_symmetry(lattice, (*place(0, 0.6), *place(0.5, 0.6))) == 229
+    assert find_symmetry(lattice, (*place(0, 0.7), *place(0.5, 0.3))) == 221
+
+
 def _rutile() -> tuple[Lattice, tuple[Site, ...]]:
     """Rutile, whose symmetry spglib does not find at a tolerance of 1.5 Å without remarks on stderr."""
     return FACTS["TiO2_rutile"].lattice, FACTS["TiO2_rutile"].crystal.sites

@@ -92,12 +92,13 @@ def test_no_phase_at_all_is_background() -> None:
 
 
 def test_cells_stay_within_their_room() -> None:
-    """A cell that would have to stretch by 3 % stops at what the phase is allowed, here 1 %."""
-    observed = observe(simulated({"BaZrO3": 1.0}, strain=0.03), DOUBLET)
-    start = _start(("BaZrO3",), max_strain=0.01)
-    start.states[0].metric *= 1 - 2 * 0.009
-    fit = refine(start, observed, iterations=15)
-    assert fit.lattice(0).a <= 4.193 * 1.0105
+    """A cell that would have to stretch by 1.2 % stops at what the phase is allowed, here 1 %, and not before."""
+    observed = observe(simulated({"BaZrO3": 1.0}, strain=0.012), DOUBLET)
+    for room, reached in ((0.01, 0.01), (0.02, 0.012)):
+        start = _start(("BaZrO3",), max_strain=room)
+        start.states[0].metric *= 1 - 2 * 0.009
+        fit = refine(start, observed, iterations=15)
+        assert fit.lattice(0).a == pytest.approx(4.193 * (1 + reached), rel=2e-4)
 
 
 def test_steps_never_make_it_worse() -> None:
@@ -119,10 +120,15 @@ def test_steps_never_make_it_worse() -> None:
 
 @pytest.mark.parametrize("name", ["TiO2", "ZrO2"])
 def test_analytic_derivatives_are_those_of_differences(name: str) -> None:
-    """By zero, displacement, width, size, strain and each cell parameter: the same as moving it a little."""
+    """By zero, displacement, width, size, strain and each cell parameter: the same as moving it a little.
+
+    To 2 %, because widths and intensities also change a little with the cell, which the fit leaves out. The
+    displacement is one that no holder has, so that its share in the derivatives by the cell shows.
+    """
     observed = observe(simulated({name: 1.0}), DOUBLET)
     fit = _start((name,))
-    fit.zero, fit.displacement, fit.width = 0.02, -0.05, 0.07
+    fit.zero, fit.displacement, fit.width = 0.02, -8.0, 0.07
+    fit.mixing = 0.0  # Lorentzian tails end abruptly at the rim of their window
     _, jacobian, _ = _columns(fit, observed, 0)
 
     def moved(which: int, by: float) -> Array:
@@ -140,8 +146,7 @@ def test_analytic_derivatives_are_those_of_differences(name: str) -> None:
     for which, mine in enumerate(jacobian):
         by = 1e-5 if which < 5 else 1e-7
         theirs = (moved(which, by) - moved(which, -by)) / 2 / by
-        close = np.abs(mine - theirs) < 4e-3 * np.abs(theirs).max()
-        assert close.mean() > 0.99, which  # a few points stand on the rim of a peak's window
+        assert np.abs(mine - theirs).max() < 0.02 * np.abs(theirs).max(), which
 
 
 def test_background_basis_spans_estimate_and_smooth_curves() -> None:

@@ -65,6 +65,15 @@ def test_matching_prefers_what_is_there() -> None:
     assert sorted(scores.values())[-2] < 0.5 * scores[best]
 
 
+def test_missing_lines_count_against_a_phase() -> None:
+    """Tetragonal zirconia has the strongest line of BaZrO3; as its others are missing it scores nothing."""
+    observed = observe(simulated({"BaZrO3": 1.0}), DOUBLET)
+    smooth = smoothed(observed.net, observed)
+    true = match(_trial("BaZrO3"), observed, smooth)[0]
+    assert match(_trial("ZrO2_t"), observed, smooth)[0] < 0.05 * true
+    assert match(_trial("ZrTiO4"), observed, smooth)[0] < 0.2 * true
+
+
 def test_matching_out_of_range_scores_nothing() -> None:
     """A phase without a line in range has no score, and no strain."""
     observed = observe(simulated({"MgO": 1.0}, x=(15.0, 20.0, 0.02)), DOUBLET)
