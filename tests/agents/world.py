@@ -26,7 +26,6 @@ from contracts.instruments import (
 from science.acquisition.tasks import Suggestion, Trained
 from science.chemistry.crystal import Lattice
 from science.diffraction.errors import PatternError
-from science.diffraction.identify import Identification, IdentifiedPhase, UnexplainedLine
 from science.generation.pool import feasible_pool
 from science.surrogate.dataset import Dataset
 from science.surrogate.errors import TooFewObservationsError
@@ -243,7 +242,9 @@ class FakeWorkers:
         off = float("nan") if self.world.dice.draw("train", str(len(rows))) == "nan" else 0.01
         return Trained(b"model of " + dataset, b"trust of " + dataset, {"mae lattice": off, "mae phase_fraction": 0.1})
 
-    def identify_bytes(self, name, content, elements, nominal, wavelength, library) -> Identification:
+    def identify_bytes(self, name, content, elements, nominal, wavelength, library):
+        from science.diffraction.identify import Identification, IdentifiedPhase, UnexplainedLine
+
         verdict = self.world.dice.draw("pattern", content.decode())
         if verdict == "garbage":
             raise PatternError("Expected a powder pattern, got noise. Measure again.")
