@@ -142,6 +142,8 @@ class MemoryBus:
         """Goes on after what was acknowledged."""
         state = self._durables.setdefault(durable, _Durable(frozenset()))
         state.subjects = frozenset(filters(campaign, kinds))
+        floor = self.floor(durable)
+        state.done = {sequence for sequence in state.done if sequence <= floor}
         return MemorySubscription(self, durable, campaign, state)
 
     def floor(self, durable: str) -> int:

@@ -100,6 +100,20 @@ class BusPromises:
         assert await bus.acknowledged("d") == 4
         assert await bus.acknowledged("someone-new") == 0
 
+    async def test_what_was_acknowledged_behind_a_gap_comes_again(self, bus: Bus) -> None:
+        """A durable goes on after its first gap: later acknowledgements do not outlive the subscription."""
+        for n in range(4):
+            await bus.publish(envelope(lost(n), n=n))
+        subscription = await bus.subscribe("d", "test", [SampleLost])
+        deliveries = aiter(subscription)
+        first, _, third = [await asyncio.wait_for(anext(deliveries), 10) for _ in range(3)]
+        await third.ack()
+        await first.ack()
+        await subscription.close()
+        assert await bus.acknowledged("d") == 1
+        again = await take(bus, "d", [SampleLost], 3)
+        assert [d.recorded.sequence for d in again] == [2, 3, 4]
+
     async def test_given_back_comes_again(self, bus: Bus) -> None:
         """A refused delivery is delivered once more and counted."""
         await bus.publish(envelope(lost(1)))
