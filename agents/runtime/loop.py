@@ -130,7 +130,7 @@ class Runtime:
         async for recorded in self._voice.read():
             for seat in self.seats:
                 if type(recorded.envelope.data) in seat.agent.kinds():
-                    self._fold(seat, recorded.envelope)
+                    self._fold(seat, recorded)
 
     async def stop(self, reason: str) -> None:
         """Begins nothing new, lets go of what waits, and says that the agents are gone."""
@@ -173,16 +173,16 @@ class Runtime:
             if type(event) not in seat.agent.kinds():
                 continue
             if recorded.sequence <= floors[seat.name]:
-                self._fold(seat, recorded.envelope)
+                self._fold(seat, recorded)
             else:
                 finished = False
                 self.lab.turns.expect(recorded.sequence, seat.order)
         self._voice.remember(recorded, finished=finished)
 
-    def _fold(self, seat: Seat, envelope: Envelope) -> None:
-        MOMENT.set(moment_of(self.lab.seed, seat.name, envelope))
-        seat.agent.fold(envelope.data)
-        seat.folded += 1
+    def _fold(self, seat: Seat, recorded: Recorded) -> None:
+        MOMENT.set(moment_of(self.lab.seed, seat.name, recorded.envelope))
+        seat.agent.fold(recorded.envelope.data)
+        seat.folded, seat.place = seat.folded + 1, recorded.sequence
 
     # present -------------------------------------------------------------------------------------
 
@@ -210,8 +210,10 @@ class Runtime:
         assert seat.subscription is not None  # noqa: S101  start() subscribes before it listens
         async for delivery in seat.subscription:
             envelope, sequence = delivery.recorded.envelope, delivery.recorded.sequence
+            if await seat.heard_again(delivery):
+                continue
             async with self.lab.turns.turn(sequence, seat.order):
-                self._fold(seat, envelope)
+                self._fold(seat, delivery.recorded)
                 work = seat.open[sequence] = Work(delivery)
                 for n, reaction in enumerate(seat.agent.reaction_table.get(type(envelope.data), ())):
                     reacting = self._react(_Reacting(seat, work, reaction, f"{seat.name}/{n}"))

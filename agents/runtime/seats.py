@@ -39,6 +39,8 @@ class Seat:
     """How often it has started before."""
     folded: int = 0
     """Events in its memory."""
+    place: int = 0
+    """Place in the log of the last of them."""
     subscription: Subscription | None = None
     open: dict[int, Work] = field(default_factory=dict)
     """Place in the log → what is being worked on."""
@@ -49,6 +51,20 @@ class Seat:
     def name(self) -> str:
         """The agent's name."""
         return self.agent.name
+
+    async def heard_again(self, delivery: Delivery) -> bool:
+        """Whether an event is in memory already: a broker that was restarted or cut off delivers once more.
+
+        It is not folded a second time. What is still being worked on is acknowledged under its new delivery.
+        """
+        sequence = delivery.recorded.sequence
+        if sequence > self.place:
+            return False
+        if (work := self.open.get(sequence)) is not None:
+            work.delivery = delivery
+        else:
+            await delivery.ack()
+        return True
 
     async def acknowledge(self) -> None:
         """Acknowledges finished deliveries in the order of the log, up to the first that is being worked on.
