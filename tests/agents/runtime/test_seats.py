@@ -1,0 +1,52 @@
+"""Seats: what an agent has open, and what a broker delivers once more."""
+
+from __future__ import annotations
+
+from agents.runtime.seats import Seat, Work
+from bus.protocol import Recorded
+from tests.agents.toys import Splitter
+from tests.contracts.examples import EPOCH
+from tests.promises.bus_promises import envelope, lost
+
+
+class Parcel:
+    """A delivery that remembers what became of it."""
+
+    def __init__(self, sequence: int) -> None:
+        told = envelope(lost(sequence), n=sequence)
+        self.recorded = Recorded(sequence, "", told, b"", EPOCH)
+        self.attempt, self.acknowledged = 1, False
+
+    async def ack(self) -> None:
+        self.acknowledged = True
+
+    async def nak(self, delay: float = 0) -> None:
+        raise AssertionError("nothing is given back")
+
+    async def park(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+async def test_what_was_worked_on_is_only_acknowledged_again() -> None:
+    """An event that is in memory is not folded again; the broker is told once more that it is done."""
+    seat = Seat(Splitter(), 0, place=7)
+    parcel = Parcel(5)
+    assert await seat.heard_again(parcel)
+    assert parcel.acknowledged
+
+
+async def test_what_is_being_worked_on_is_acknowledged_under_its_new_delivery() -> None:
+    """The first delivery's acknowledgement would go to a consumer that no longer exists."""
+    seat = Seat(Splitter(), 0, place=7)
+    first, again = Parcel(7), Parcel(7)
+    work = seat.open[7] = Work(first)
+    assert await seat.heard_again(again)
+    assert not again.acknowledged
+    work.listening = False
+    await seat.acknowledge()
+    assert (first.acknowledged, again.acknowledged) == (False, True)
+
+
+async def test_what_is_new_is_left_to_the_agent() -> None:
+    """Later events are folded and reacted to."""
+    assert not await Seat(Splitter(), 0, place=7).heard_again(Parcel(8))
