@@ -295,6 +295,37 @@ async def test_a_fault_is_recorded_again_in_a_new_life() -> None:
     assert [(f.attempt, f.parked) for f in await house.faults()] == [(1, False), (1, False), (2, False), (3, True)]
 
 
+async def test_what_a_broker_delivers_once_more_is_neither_folded_nor_reacted_to_again() -> None:
+    """In one and the same life every event comes again, done or still at work; nothing changes and nothing is said."""
+    house = chain()
+    states: list[list[tuple[str, int]]] = []
+
+    async def state(runtime) -> list[tuple[str, int]]:
+        return [
+            (seat.agent.memory.digest(), await house.bus.acknowledged(f"{CAMPAIGN}-{seat.name}"))
+            for seat in runtime.seats
+        ]
+
+    async def deliver_all_again(runtime, clock) -> None:
+        states.append(await state(runtime))
+        for seat in runtime.seats:
+            done = seat.subscription.durable.done
+            for sequence in sorted(done):
+                done.discard(sequence)
+                seat.subscription.again(sequence)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        states.append(await state(runtime))
+
+    house.meanwhile = deliver_all_again
+    await house.live()
+    assert states[0] == states[1]
+    assert all(acknowledged > 0 for _, acknowledged in states[1])
+    undisturbed = chain()
+    await undisturbed.live()
+    assert await house.payloads() == await undisturbed.payloads()
+
+
 async def test_memory_after_a_restart_is_what_it_was_at_the_acknowledged_place() -> None:
     """Deliveries that come again are folded when they come, and not before: their reactions see what they saw."""
     house = chain()
