@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -36,6 +37,23 @@ class AgentStopped(Event, kind="presence.agent_stopped"):
     """Which of its starts this ends."""
     reason: str
     """Why."""
+
+
+class TroubleKind(StrEnum):
+    """What is in trouble."""
+
+    BROKER = "broker"
+    CLOCK = "clock"
+    DISK = "disk"
+
+
+class LabTroubled(Event, kind="presence.lab_troubled"):
+    """Something beneath the agents is not as it should be; work went on, or goes on when it is mended."""
+
+    trouble: TroubleKind
+    """What is in trouble."""
+    reason: str
+    """What was noticed, in a sentence."""
 
 
 class AgentFaulted(Event, kind="presence.agent_faulted", version=2):

@@ -12,7 +12,7 @@ import asyncio
 import heapq
 import itertools
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,20 +22,55 @@ from typing import Any
 SLICE = 60.0
 """Longest sleep in real seconds before the wall clock is looked at again: it may be set meanwhile."""
 
+JITTER = 0.5
+"""Seconds that a wall clock may be corrected backwards by without a word."""
+
 Place = tuple[int, int]
 """Sequence in the log, and order of the agent that it is delivered to."""
 
 
 class RealClock:
-    """Wall time; everybody works side by side."""
+    """Wall time, which never runs backwards here; everybody works side by side.
+
+    Attributes:
+        on_jump: told by how many seconds the wall clock was set back. The lab's time stands still until then
+            and goes on from where it was, so that no effect is recorded before its cause.
+    """
+
+    def __init__(
+        self,
+        *,
+        not_before: datetime | None = None,
+        speed: float = 1.0,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Makes the clock.
+
+        Args:
+            not_before: a time that has passed in this lab already, as its log says.
+            speed: seconds of lab time for each second on the wall; other than 1 only where everything is simulated.
+            wall: tells the time on the wall.
+        """
+        self._read, self.speed = wall, speed
+        wall_now = wall()
+        self._origin, self._wall = max(wall_now, not_before or wall_now), wall_now
+        self._latest = wall_now
+        self.on_jump: Callable[[float], None] = lambda _: None
 
     def now(self) -> datetime:
-        """The time now, UTC."""
-        return datetime.now(UTC)
+        """The time now, UTC; never earlier than what was told before."""
+        wall = self._read()
+        if wall < self._latest:
+            back = self._latest - wall
+            self._wall -= back  # what has passed in the lab stays passed
+            if back.total_seconds() > JITTER:
+                self.on_jump(back.total_seconds())
+        self._latest = wall
+        return self._origin + (wall - self._wall) * self.speed
 
     async def sleep_until(self, when: datetime) -> None:
         """Returns at `when`; at once if that is past."""
-        while (left := (when - self.now()).total_seconds()) > 0:
+        while (left := (when - self.now()).total_seconds() / self.speed) > 0:
             await asyncio.sleep(min(left, SLICE))
 
     async def poll(self, seconds: float) -> None:

@@ -436,13 +436,13 @@ async def test_a_cancelled_poll_leaves_a_whole_clock() -> None:
 # real time --------------------------------------------------------------------------------------------------
 
 
-class JumpingClock(RealClock):
+class Wall:
     """A wall clock that moves only when somebody sleeps, and that somebody sets back once."""
 
-    def __init__(self, set_back: timedelta) -> None:
+    def __init__(self, set_back: timedelta = timedelta(0)) -> None:
         self.time, self.set_back, self.slept = START, set_back, []
 
-    def now(self) -> datetime:
+    def __call__(self) -> datetime:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
@@ -456,12 +456,52 @@ async def test_the_wall_clock_is_looked_at_again_in_slices(
     monkeypatch: pytest.MonkeyPatch, wait: int, set_back: int, slept: list[float]
 ) -> None:
     """A long wait ends when the wall clock shows its time, although the clock was set meanwhile."""
-    clock = JumpingClock(timedelta(seconds=set_back))
-    monkeypatch.setattr(clock_module.asyncio, "sleep", clock.sleep)
+    wall = Wall(timedelta(seconds=set_back))
+    clock = RealClock(wall=wall)
+    monkeypatch.setattr(clock_module.asyncio, "sleep", wall.sleep)
     await clock.sleep_until(START + timedelta(seconds=wait))
     monkeypatch.undo()
-    assert clock.slept == slept
+    assert wall.slept == slept
     assert clock.now() == START + timedelta(seconds=wait)
+
+
+def test_the_labs_time_never_runs_backwards() -> None:
+    """A wall clock that is set back by an hour is told about, and the lab's time goes on from where it was."""
+    wall, jumps = Wall(), []
+    clock = RealClock(wall=wall)
+    clock.on_jump = jumps.append
+    wall.time += timedelta(minutes=10)
+    assert clock.now() == START + timedelta(minutes=10)
+    wall.time -= HOUR
+    assert clock.now() == START + timedelta(minutes=10)
+    wall.time += timedelta(minutes=1)
+    assert clock.now() == START + timedelta(minutes=11)
+    assert jumps == [3600]
+
+
+def test_a_small_correction_is_not_worth_a_word() -> None:
+    """Clocks are corrected by milliseconds all the time; the lab's time stands still for that long."""
+    wall, jumps = Wall(), []
+    clock = RealClock(wall=wall)
+    clock.on_jump = jumps.append
+    wall.time -= timedelta(milliseconds=20)
+    assert clock.now() == START
+    assert jumps == []
+
+
+def test_the_labs_time_goes_on_after_what_its_log_says() -> None:
+    """A lab that is started on a machine whose clock is behind does not record effects before their causes."""
+    clock = RealClock(not_before=START + HOUR, wall=Wall())
+    assert clock.now() == START + HOUR
+
+
+async def test_a_simulated_lab_may_run_in_time_lapse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a thousandfold an hour of dwell takes 3.6 seconds."""
+    wall = Wall()
+    clock = RealClock(speed=1000, wall=wall)
+    monkeypatch.setattr(clock_module.asyncio, "sleep", wall.sleep)
+    await clock.sleep_until(START + HOUR)
+    assert sum(wall.slept) == pytest.approx(3.6)
 
 
 async def test_in_real_time_nobody_waits_for_anybody() -> None:
