@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,7 +149,7 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     """
     began = time.perf_counter()
     order.out.mkdir(parents=True, exist_ok=True)
-    _check_folder(order)
+    check_folder(order)
     server = None if order.nats else await EmbeddedServer.start(order.out / "store")
     troubles: list[str] = []
     try:
@@ -166,43 +166,80 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
             await server.stop()
 
 
-async def _with_bus(
-    order: Order, bus: JetStreamBus, show: Callable[[Tally], None], troubles: list[str], began: float
-) -> Outcome:
+@dataclass
+class Session:
+    """A campaign that is wired up over a bus, and the past that it goes on from."""
+
+    order: Order
+    tally: Tally
+    clock: RealClock | VirtualClock
+    world: _World
+    workers: Workers
+    runtime: Runtime
+    agents: list[Agent[Any]]
+    resumed: bool
+
+    async def begin(self) -> None:
+        """Starts the agents, and the campaign if this is its beginning."""
+        await self.runtime.start()
+        await self.runtime.say(_started(self.order, self.world), "campaign/started", "console")
+
+
+async def prepare(
+    order: Order, bus: JetStreamBus, *, only: Collection[str] = (), clock: RealClock | None = None
+) -> Session:
+    """Wires a campaign up.
+
+    Args:
+        order: what to run.
+        bus: where its events are.
+        only: names of the agents that this process runs; all by default.
+        clock: the lab's clock, if not a plain one.
+
+    Raises:
+        ResumeError: the log holds another plan under this name.
+    """
     tally = Tally()
     async for recorded in bus.read(campaign_id(order)):
         tally.note(recorded)
     resumed = tally.started is not None
     _check_same(order, tally)
     begun = tally.began or (VIRTUAL_BEGINNING if order.virtual else datetime.now(UTC))
-    clock = VirtualClock(tally.latest or begun) if order.virtual else RealClock()
-    world = _world(order, clock, begun)
+    lab_clock = VirtualClock(tally.latest or begun) if order.virtual else clock or RealClock(not_before=tally.latest)
+    world = _world(order, lab_clock, begun)
     workers = Workers(order.workers)
-    agents = crew(world, order.campaign.instruments.library)
-    lab = Lab(bus, clock, clock, workers, campaign_id(order), order.seed, version())
-    runtime = Runtime(lab, agents)
-    runtime.watchers += [tally.note, lambda _: show(tally)]
+    agents = [a for a in crew(world, order.campaign.instruments.library) if not only or a.name in only]
+    runtime = Runtime(Lab(bus, lab_clock, lab_clock, workers, campaign_id(order), order.seed, version()), agents)
+    runtime.watchers.append(tally.note)
+    return Session(order, tally, lab_clock, world, workers, runtime, agents, resumed)
+
+
+async def _with_bus(
+    order: Order, bus: JetStreamBus, show: Callable[[Tally], None], troubles: list[str], began: float
+) -> Outcome:
+    session = await prepare(order, bus)
+    runtime, tally = session.runtime, session.tally
+    runtime.watchers.append(lambda _: show(tally))
     interrupted = False
     try:
         if tally.finished is None:
-            await runtime.start()
-            await runtime.say(_started(order, world), "campaign/started", "console")
-            interrupted = await _until_done(runtime, clock, tally)
+            await session.begin()
+            interrupted = await _until_done(runtime, session.clock, tally)
             await runtime.stop("interrupted" if interrupted else "the campaign has ended")
         else:
             await runtime.recall()
     finally:
-        workers.close()
+        session.workers.close()
     return Outcome(
         tally,
         time.perf_counter() - began,
         interrupted,
         troubles,
-        _faults(world, tally),
-        {agent.name: agent.memory.digest() for agent in agents},
+        _faults(session.world, tally),
+        {agent.name: agent.memory.digest() for agent in session.agents},
         await bus.last_sequence(),
         order.out,
-        resumed,
+        session.resumed,
     )
 
 
@@ -249,7 +286,8 @@ async def _ended(clock: RealClock | VirtualClock, tally: Tally) -> None:
         if tally.finished is None:
             raise StalledError(
                 "Expected the campaign to reach its end, got a lab at rest with nothing left to wait for. "
-                f"The last that was heard: {dict(tally.doing)}. The log is whole: look at it with athanor replay."
+                f"The last alarm: {tally.alarms[-1] if tally.alarms else 'none'}. The log is whole: look at it with "
+                "athanor replay."
             )
         return
     while tally.finished is None:
@@ -257,7 +295,7 @@ async def _ended(clock: RealClock | VirtualClock, tally: Tally) -> None:
     await asyncio.sleep(1.0)  # the last deliveries
 
 
-def _check_folder(order: Order) -> None:
+def check_folder(order: Order) -> None:
     """The folder is new, or holds this very campaign; otherwise nothing is touched."""
     card = order.out / "campaign.json"
     mine = {
