@@ -68,6 +68,11 @@ class CandidateBook(Memory):
         """Candidate → fate within one batch, in the order of proposal."""
         return {name: entry.fate for name, entry in self.book.items() if entry.batch_id == batch_id}
 
+    def undecided(self, batch_id: str) -> bool:
+        """Whether the planner is still proposing that batch, or a decision on it is still open."""
+        entries = [entry for entry in self.book.values() if entry.batch_id == batch_id]
+        return len(entries) < max(e.batch_size for e in entries) or any(e.fate in UNDECIDED for e in entries)
+
     def batch_of(self, candidate: str) -> str | None:
         """The batch of a candidate; none if nobody proposed it."""
         entry = self.book.get(candidate)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from agents.agent import folds, on
 from agents.candidate_book import CandidateBook, Fate, KeepsBook
-from contracts.campaigns import CampaignPlan, CampaignStarted, ScanSettings
+from contracts.campaigns import CampaignPaused, CampaignPlan, CampaignResumed, CampaignStarted, ScanSettings
 from contracts.event import Event
 from contracts.identifiers import vial_of
 from contracts.planning import CandidateProposed
@@ -39,6 +39,7 @@ class SchedulerMemory(CandidateBook):
     waiting: dict[str, Waiting] = Field(default_factory=dict)
     booked_until: dict[str, datetime] = Field(default_factory=dict)
     runs: int = 0
+    paused: bool = False
 
 
 def run_length(recipe: Recipe, samples: int) -> timedelta:
@@ -74,6 +75,11 @@ class Scheduler(KeepsBook[SchedulerMemory]):
         """Which furnaces there are."""
         self.memory.plan = event.plan
 
+    @folds(CampaignPaused, CampaignResumed)
+    def note_pause(self, event: CampaignPaused | CampaignResumed) -> None:
+        """Whether anything new may begin."""
+        self.memory.paused = isinstance(event, CampaignPaused)
+
     @folds(CandidateProposed)
     def keep_recipe(self, event: CandidateProposed) -> None:
         """What would have to be made."""
@@ -100,12 +106,23 @@ class Scheduler(KeepsBook[SchedulerMemory]):
         self, _event: CandidateCleared | CandidateRefused | ReviewRequested | ReviewDecided
     ) -> AsyncIterator[Event]:
         """Books runs once the batch's decisions are in, so that vials with one profile go in together."""
-        if (batch_id := self.memory.decided) is None:
+        if (batch_id := self.memory.decided) is None or self.memory.paused:
             return
-        fates = self.memory.batch(batch_id)
-        ready = [self.memory.waiting[name] for name, fate in fates.items() if fate is Fate.CLEARED]
-        for run in self._runs(ready):
+        for run in self._runs(self._ready(batch_id)):
             yield run
+
+    @on(CampaignResumed)
+    async def book_what_was_held(self, _event: CampaignResumed) -> AsyncIterator[Event]:
+        """Books what was decided during a pause."""
+        batches = dict.fromkeys(w.batch_id for w in self.memory.waiting.values())
+        decided = [b for b in batches if not self.memory.undecided(b)]
+        for run in self._runs(w for batch_id in decided for w in self._ready(batch_id)):
+            yield run
+
+    def _ready(self, batch_id: str) -> list[Waiting]:
+        """Vials of a batch that may be made and have no furnace yet."""
+        fates, waiting = self.memory.batch(batch_id), self.memory.waiting
+        return [waiting[name] for name, fate in fates.items() if fate is Fate.CLEARED and name in waiting]
 
     def _runs(self, ready: Iterable[Waiting]) -> Iterable[RunScheduled]:
         """The runs that make these vials, each on the furnace that is free first."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agents.agent import MOMENT, Moment
 from agents.scheduler import Scheduler, run_length, scan_length
-from contracts.campaigns import CampaignPlan
+from contracts.campaigns import CampaignPaused, CampaignPlan, CampaignResumed
 from contracts.recipe import Atmosphere, Milling
 from contracts.scheduling import RunScheduled
 from tests.agents.lab import House, started
@@ -54,6 +54,18 @@ async def test_a_run_is_booked_once_whatever_is_said_again() -> None:
 async def test_a_batch_of_refusals_books_nothing() -> None:
     """What is not made needs no furnace."""
     assert await house().hear(proposed(1, size=2), proposed(2, size=2), refused(1), asked(2)) == []
+
+
+async def test_a_pause_books_nothing_and_its_end_books_what_was_held() -> None:
+    """What is decided during a pause waits for its end; what is not decided yet waits on."""
+    lab = house()
+    paused, resumed = CampaignPaused(reason="the furnace is cleaned"), CampaignResumed(reason="it is clean")
+    assert await lab.hear(paused, proposed(1, size=1), cleared(1)) == []
+    assert await lab.hear(*(proposed(n, batch=2, size=2) for n in (2, 3)), cleared(2), asked(3)) == []
+    [run] = await lab.hear(resumed)
+    assert loads([run]) == [("furnace-1", [candidate(1)])]
+    [run] = await lab.hear(answered(3, approved=False))
+    assert loads([run]) == [("furnace-1", [candidate(2)])]
 
 
 async def test_vials_that_fire_alike_go_in_together_as_far_as_there_is_room() -> None:
