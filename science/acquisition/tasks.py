@@ -1,18 +1,28 @@
-"""Whole pieces of heavy science, from bytes to values, as worker processes run them."""
+"""Whole pieces of heavy science, from bytes to values, as worker processes run them.
+
+Who asks for them needs none of the libraries behind them, so those are imported when a task runs.
+"""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from science.acquisition.composite import Objective, rank
+from science.acquisition.objective import Objective
 from science.generation.designs import Design
 from science.generation.pool import Space, feasible_pool, spread
-from science.surrogate.components import ComponentModel, fit_components
 from science.surrogate.dataset import Dataset
-from science.trust.gate import GATED, Assessment, GateLimits, TrustModel, assess, fit_trust
+
+if TYPE_CHECKING:
+    from science.surrogate.components import ComponentModel
+    from science.trust.gate import Assessment, GateLimits
+    from science.trust.model import TrustModel
+
+KEPT = 2
+"""Models that a worker keeps unpacked: a batch is ranked and judged with the same one."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,20 @@ class Suggestion:
     predictions: dict[str, tuple[float, float]]
 
 
+@lru_cache(KEPT)
+def _model(content: bytes) -> ComponentModel:
+    from science.surrogate.components import ComponentModel
+
+    return ComponentModel.from_bytes(content)
+
+
+@lru_cache(KEPT)
+def _trust(content: bytes) -> TrustModel:
+    from science.trust.model import TrustModel
+
+    return TrustModel.from_bytes(content)
+
+
 def suggest(brief: Brief, model: bytes | None) -> tuple[tuple[Suggestion, ...], int]:
     """A batch and the size of the pool that it was chosen from.
 
@@ -56,28 +80,39 @@ def suggest(brief: Brief, model: bytes | None) -> tuple[tuple[Suggestion, ...], 
 
     Raises:
         EmptyPoolError: no feasible design was found.
+        ArtefactError: the model's bytes are none.
     """
     rng = np.random.default_rng(brief.seed)
     if model is None:
         pool = feasible_pool(brief.space, brief.pool, rng, barred=brief.barred)
         chosen = spread(pool, brief.count, rng)
         return tuple(Suggestion(pool.designs[i], None, {}) for i in chosen), len(pool.designs)
+    from science.acquisition.composite import rank
+
     pool = feasible_pool(brief.space, brief.pool, rng, barred=brief.barred, near=brief.near)
-    ranked = rank(pool, ComponentModel.from_bytes(model), brief.objective, brief.count, brief.best, brief.seed)
+    ranked = rank(pool, _model(model), brief.objective, brief.count, brief.best, brief.seed)
     return tuple(Suggestion(pool.designs[r.index], r.score, r.predictions) for r in ranked), len(pool.designs)
 
 
 def draw(brief: Brief) -> tuple[tuple[Suggestion, ...], int]:
-    """A random feasible batch: the arm that others are compared with."""
+    """A random feasible batch: the arm that others are compared with.
+
+    Raises:
+        EmptyPoolError: no feasible design was found.
+    """
     pool = feasible_pool(brief.space, brief.pool, np.random.default_rng(brief.seed), barred=brief.barred)
     return tuple(Suggestion(d, None, {}) for d in pool.designs[: brief.count]), len(pool.designs)
 
 
 def judge(design: Design, model: bytes, trust: bytes, limits: GateLimits) -> Assessment:
-    """The trust decision about one design."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return assess(design, ComponentModel.from_bytes(model), TrustModel.from_bytes(trust), limits)
+    """The trust decision about one design.
+
+    Raises:
+        ArtefactError: the bytes of a model are none.
+    """
+    from science.trust.gate import assess
+
+    return assess(design, _model(model), _trust(trust), limits)
 
 
 @dataclass(frozen=True)
@@ -97,10 +132,12 @@ def train(dataset: bytes, percentile: float) -> Trained:
     Raises:
         SurrogateError: there is too little data, or a fit failed.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        data = Dataset.from_bytes(dataset)
-        model = fit_components(data)
-        trust = fit_trust(data, model, percentile)
+    from science.surrogate.components import fit_components
+    from science.trust.gate import GATED
+    from science.trust.model import fit_trust
+
+    data = Dataset.from_bytes(dataset)
+    model = fit_components(data)
+    trust = fit_trust(data, model, percentile)
     metrics = {f"mae {n}": float(np.nanmean(np.abs(trust.left_out[n] - trust.measured[n]))) for n in GATED}
     return Trained(model.to_bytes(), trust.to_bytes(), metrics)

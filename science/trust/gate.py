@@ -8,21 +8,20 @@ human; the rest is cleared.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from science.generation.designs import Design
-from science.surrogate.archive import pack, unpack
-from science.surrogate.components import ComponentModel, prior_mean
-from science.surrogate.dataset import Dataset
 from science.trust.conformal import Interval, interval
-from science.trust.novelty import MEMBERS, VOTING, NoveltyModel, Score, _Net, fit_novelty
 
-Array = NDArray[np.float64]
-KIND = "trust-model"
+if TYPE_CHECKING:
+    from science.surrogate.components import ComponentModel
+    from science.trust.model import TrustModel
+    from science.trust.novelty import Score
+
 GATED = ("lattice", "phase_fraction")
 """Components whose intervals are gated."""
+VOTING = ("latent distance", "mahalanobis distance", "ensemble disagreement")
+"""Scores that vote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,86 +42,6 @@ class Assessment:
     votes: int
     silent: bool
     reasons: tuple[str, ...]
-
-
-@dataclass
-class TrustModel:
-    """Novelty, and the calibration labels of each family."""
-
-    novelty: NoveltyModel
-    families: tuple[str, ...]
-    left_out: dict[str, Array]
-    measured: dict[str, Array]
-
-    def to_bytes(self) -> bytes:
-        """An archive without pickles."""
-        n = self.novelty
-        arrays: dict[str, Array] = {
-            "inputs": n.inputs, "latents": n.latents, "mean": n.mean, "precision": n.precision,
-        }  # fmt: skip
-        for i, net in enumerate(n.nets):
-            for key, tensor in net.state_dict().items():
-                arrays[f"net {i}/{key}"] = tensor.numpy()
-        for name in GATED:
-            arrays[f"left out/{name}"], arrays[f"measured/{name}"] = self.left_out[name], self.measured[name]
-        note = {
-            "thresholds": n.thresholds,
-            "typical": n.typical_disagreement,
-            "elements": n.elements,
-            "families": self.families,
-        }
-        return pack(KIND, note, arrays)
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> TrustModel:
-        """The model in these bytes.
-
-        Raises:
-            ArtefactError: they are none.
-        """
-        import torch
-
-        note, arrays = unpack(KIND, content)
-        nets = []
-        for i in range(MEMBERS + 1):
-            net = _Net(arrays["inputs"].shape[1], i)
-            head = f"net {i}/"
-            state = {k.removeprefix(head): torch.as_tensor(v) for k, v in arrays.items() if k.startswith(head)}
-            net.load_state_dict(state)
-            nets.append(net)
-        novelty = NoveltyModel(
-            nets,
-            arrays["inputs"],
-            arrays["latents"],
-            arrays["mean"],
-            arrays["precision"],
-            note["thresholds"],
-            note["typical"],
-            tuple(note["elements"]),
-        )
-        return cls(
-            novelty,
-            tuple(note["families"]),
-            {name: arrays[f"left out/{name}"] for name in GATED},
-            {name: arrays[f"measured/{name}"] for name in GATED},
-        )
-
-
-def fit_trust(dataset: Dataset, model: ComponentModel, percentile: float) -> TrustModel:
-    """Fits novelty scores and gathers the calibration labels.
-
-    Raises:
-        TooFewObservationsError: fewer than six samples.
-    """
-    designs = tuple(r.design for r in dataset.rows)
-    left_out, measured = {}, {}
-    for name in GATED:
-        values = dataset.values(name)
-        there = np.isfinite(values)
-        filled = np.full(len(values), np.nan)
-        filled[there] = model.components[name].left_out() + prior_mean(name, designs)[there]
-        left_out[name], measured[name] = filled, values
-    return TrustModel(fit_novelty(dataset, percentile), tuple(d.family for d in designs), left_out, measured)
 
 
 def decide(
@@ -149,11 +68,11 @@ def decide(
         reasons.append("it holds an element that was never measured here")
     reasons += [f"{n}: {intervals[n].basis}" for n in short]
     reasons += [f"{n}: the interval is {intervals[n].width:.3g} wide, {limits.max_width[n]:.3g} would do" for n in wide]
-    if votes >= 2 and stranger:
+    if stranger:
         return "escalated", tuple(reasons)
     if votes >= 2:
         return "hard-refused", tuple(reasons)
-    if stranger or (votes == 1 and (short or wide)):
+    if votes == 1 and (short or wide):
         return "escalated", tuple(reasons)
     if votes == 1 or silent:
         return "refused", tuple(reasons)
@@ -166,12 +85,10 @@ def assess(design: Design, model: ComponentModel, trust: TrustModel, limits: Gat
     """The decision about one design."""
     predicted = model.predict((design,))
     family = design.family
-    mine = np.array([f == family for f in trust.families], bool)
     intervals = {}
     for name in GATED:
-        there = mine & np.isfinite(trust.left_out[name]) & np.isfinite(trust.measured[name])
-        mean = float(predicted[name][0][0])
-        intervals[name] = interval(mean, trust.left_out[name][there], trust.measured[name][there], family, limits.alpha)
+        left_out, measured = trust.calibration(name, family)
+        intervals[name] = interval(float(predicted[name][0][0]), left_out, measured, family, limits.alpha)
     scores = trust.novelty.scores(design)
     by_name = {s.name: s for s in scores}
     votes = sum(by_name[name].exceeded for name in VOTING)

@@ -1,0 +1,162 @@
+"""One Gaussian process: how it is built, fitted, and asked about samples that it has not seen.
+
+Kernel, priors and noise are BoTorch's defaults (Hvarfner et al. 2024, arXiv:2402.02229). Only the
+coordinates differ: length scales and noise are fitted as logarithms, in which the likelihood is well
+conditioned: 20 to 40 steps on 35 labels, where BoTorch's own coordinates take 40 to 760. The likelihood has
+several maxima, so the best of three starts is kept; a single start from BoTorch's was up to 0.85 per label
+worse (cubicity, 32 labels).
+"""
+
+from __future__ import annotations
+
+import math
+
+import gpytorch
+import numpy as np
+import torch
+from botorch.exceptions.errors import ModelFittingError
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import SingleTaskGP
+from botorch.models.transforms.input import Normalize
+from botorch.models.transforms.outcome import Standardize
+from botorch.utils.constraints import LogTransformedInterval
+from gpytorch.kernels import RBFKernel
+from gpytorch.likelihoods import GaussianLikelihood
+from gpytorch.priors import LogNormalPrior
+from numpy.typing import NDArray
+
+from science.generation.designs import BOUNDS
+from science.surrogate.errors import FitError
+
+Array = NDArray[np.float64]
+STARTS = (0.3, 1.0, 10.0)
+"""Length scales that a fit starts from: rough, about the prior's mode, and nearly flat over the unit cube."""
+FOLDS = 5
+
+
+def unfitted(inputs: Array, targets: Array) -> SingleTaskGP:
+    """A process on inputs scaled to the unit cube and standardised targets.
+
+    Args:
+        inputs: ``(n, d)`` numbers of designs.
+        targets: ``(n,)`` what was measured.
+    """
+    d = inputs.shape[1]
+    noise = LogNormalPrior(-4.0, 1.0)
+    low, high = np.minimum(BOUNDS[0], inputs.min(0)), np.maximum(BOUNDS[1], inputs.max(0))
+    return SingleTaskGP(
+        torch.as_tensor(inputs),
+        torch.as_tensor(targets).unsqueeze(-1),
+        likelihood=GaussianLikelihood(
+            noise_prior=noise,
+            noise_constraint=LogTransformedInterval(1e-4, 10.0, initial_value=float(noise.mode)),
+        ),
+        covar_module=RBFKernel(
+            ard_num_dims=d,
+            lengthscale_prior=LogNormalPrior(math.sqrt(2) + math.log(d) / 2, math.sqrt(3)),
+            lengthscale_constraint=LogTransformedInterval(0.025, 1e4),
+        ),
+        input_transform=Normalize(d, bounds=torch.as_tensor(np.array([low, high]))),
+        outcome_transform=Standardize(m=1),
+    )
+
+
+def fitted(inputs: Array, targets: Array) -> SingleTaskGP:
+    """The process with the most probable hyperparameters, from several starts; deterministic.
+
+    Raises:
+        FitError: the optimiser failed from every start.
+    """
+    best, reached = None, -math.inf
+    for start in STARTS:
+        process = unfitted(inputs, targets)
+        process.covar_module.lengthscale = start
+        try:
+            height = _climb(process)
+        except (ModelFittingError, RuntimeError) as error:
+            failed = error
+            continue
+        if height > reached:
+            best, reached = process, height
+    if best is None:
+        raise FitError(f"Expected a fit on {len(targets)} observations, got: {failed}.") from failed
+    return best
+
+
+def _climb(process: SingleTaskGP) -> float:
+    """Fits in place; the log posterior of the hyperparameters that was reached, per observation."""
+    likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(process.likelihood, process)
+    fit_gpytorch_mll(likelihood)
+    likelihood.train()
+    with torch.no_grad():
+        reached = float(likelihood(process(*process.train_inputs), process.train_targets))
+    likelihood.eval()
+    return reached
+
+
+def hyperparameters(process: SingleTaskGP) -> dict[str, Array]:
+    """What was fitted, by name."""
+    return {name: parameter.detach().numpy() for name, parameter in process.named_parameters()}
+
+
+def restored(inputs: Array, targets: Array, known: dict[str, Array]) -> SingleTaskGP:
+    """The process with hyperparameters that are known already.
+
+    Raises:
+        KeyError: one is missing.
+        RuntimeError: one has another shape.
+    """
+    process = unfitted(inputs, targets)
+    with torch.no_grad():
+        for name, parameter in process.named_parameters():
+            parameter.copy_(torch.tensor(known[name]))
+    process.eval()
+    return process
+
+
+def left_out(process: SingleTaskGP, targets: Array, centre: float, scale: float) -> Array:
+    """Prediction of each target by the others ``(n,)``, at the process's hyperparameters.
+
+    Closed form (Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, eq. 5.12).
+
+    Args:
+        process: in evaluation mode.
+        targets: ``(n,)`` its targets.
+        centre: and
+        scale: to standardise them with.
+    """
+    with torch.no_grad():
+        (inputs,) = process.train_inputs  # normalised, as the kernel sees them
+        kernel = process.covar_module(inputs).to_dense().numpy()
+        noise, constant = float(process.likelihood.noise), float(process.mean_module.constant)
+    standardised = (targets - centre) / scale
+    inverse = np.linalg.inv(kernel + noise * np.eye(len(kernel)))
+    return np.asarray((standardised - (inverse @ (standardised - constant)) / np.diag(inverse)) * scale + centre)
+
+
+def standardisation(process: SingleTaskGP) -> tuple[float, float]:
+    """Centre and scale of the targets that a process was built on."""
+    transform = process.outcome_transform
+    return float(transform.means), float(transform.stdvs)
+
+
+def crossed(inputs: Array, targets: Array, process: SingleTaskGP) -> Array:
+    """Prediction of each target by the others ``(n,)``, at hyperparameters that were fitted without its fold.
+
+    Hyperparameters that have seen a target make its residual small: with them, 90 % intervals from
+    leave-one-out residuals covered 85 % of fresh samples; refitted in five folds, 93 % (16 data sets of 36).
+
+    Args:
+        inputs: ``(n, d)`` numbers of designs.
+        targets: ``(n,)`` what was measured.
+        process: fitted on all of them; each fold's fit starts from it.
+    """
+    fold = np.random.default_rng(0).permutation(len(targets)) % FOLDS
+    start = hyperparameters(process)
+    found = np.empty(len(targets))
+    for mine in (fold == k for k in range(FOLDS) if (fold == k).any()):
+        rest = restored(inputs[~mine], targets[~mine], start)
+        _climb(rest)
+        everyone = restored(inputs, targets, hyperparameters(rest))
+        found[mine] = left_out(everyone, targets, *standardisation(rest))[mine]
+    return found

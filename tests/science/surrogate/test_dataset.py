@@ -1,0 +1,90 @@
+"""Tests of the training snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from science.generation.designs import FEATURES
+from science.surrogate.dataset import COMPONENTS, Dataset, Labelled
+from science.surrogate.errors import ArtefactError
+from tests.science.generation.spaces import proposals
+from tests.science.surrogate.labels import drawn, labelled
+
+NUMBER = st.floats(allow_infinity=False, allow_nan=False) | st.just(float("nan"))
+ROW = st.builds(
+    Labelled,
+    sample=st.text(min_size=1, max_size=12),
+    design=proposals(),
+    lattice=NUMBER,
+    phase_fraction=NUMBER,
+    cubicity=NUMBER,
+    heterogeneity=NUMBER,
+)
+
+
+@given(st.lists(ROW, max_size=4).map(tuple).map(Dataset))
+def test_any_snapshot_comes_back_as_it_went(dataset: Dataset) -> None:
+    """Every design and number survives the bytes, which are strict JSON (no NaN), and survive another round."""
+    content = dataset.to_bytes()
+    back = Dataset.from_bytes(content)
+    assert back.to_bytes() == content
+    assert [r.design for r in back.rows] == [r.design for r in dataset.rows]
+    for name in COMPONENTS:
+        np.testing.assert_array_equal(back.values(name), dataset.values(name))
+    json.loads(content, parse_constant=pytest.fail)
+
+
+def test_the_digest_is_that_of_the_bytes_and_follows_every_label() -> None:
+    """One changed digit anywhere is another snapshot."""
+    dataset = labelled(drawn(3, seed=0), seed=0)
+    assert dataset.sha256 == hashlib.sha256(dataset.to_bytes()).hexdigest()
+    rows = dataset.rows
+    for changed in (replace(rows[2], cubicity=0.5), replace(rows[2], sample="c-0009-v1")):
+        assert Dataset((*rows[:2], changed)).sha256 != dataset.sha256
+    assert Dataset(rows[::-1]).sha256 != dataset.sha256
+
+
+def test_rows_give_numbers_in_their_order() -> None:
+    """Features and values line up with the rows; what was not measured is NaN."""
+    dataset = labelled(drawn(12, seed=1), seed=1)
+    assert dataset.features().shape == (12, len(FEATURES))
+    np.testing.assert_array_equal(dataset.features()[7], dataset.rows[7].design.features())
+    missing = np.isnan(dataset.values("lattice"))
+    assert 0 < missing.sum() < 12
+    assert not np.isnan(dataset.values("phase_fraction")).any()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"3",
+        b'{"format":2,"rows":[]}',
+        b'{"rows":[]}',
+        b'{"format":1}',
+        b'{"format":1,"rows":[1]}',
+        b'{"format":1,"rows":[{"sample":"x"}]}',
+        b'{"format":1,"rows":[{"sample":"x","design":"y"}]}',
+    ],
+)
+def test_bytes_that_are_no_snapshot_are_refused_by_name(content: bytes) -> None:
+    """Anything else than a snapshot of format 1 is an ArtefactError, never a bare KeyError."""
+    with pytest.raises(ArtefactError, match="Expected a dataset"):
+        Dataset.from_bytes(content)
+
+
+def test_a_snapshot_with_an_unknown_field_of_a_design_is_refused() -> None:
+    """A design written by a newer program is not half understood."""
+    document = json.loads(labelled(drawn(1, seed=0), seed=0).to_bytes())
+    document["rows"][0]["design"]["pressure"] = 1.0
+    with pytest.raises(ArtefactError, match="pressure"):
+        Dataset.from_bytes(json.dumps(document).encode())
