@@ -22,6 +22,8 @@ from science.diffraction.pattern import Array, Pattern
 _NUMBER = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?")
 _COMMENT = "#;!*'/\"%"
 MAX_BYTES = 200_000_000
+XRDML_MAJOR_VERSIONS = ("1", "2")
+"""Versions of the XRDML schema whose meaning is known; a new first number may change what its names mean."""
 
 
 def read_pattern(path: Path) -> Pattern:
@@ -145,6 +147,7 @@ def _xrdml(name: str, content: bytes) -> Pattern:
         root = ET.fromstring(content)  # noqa: S314  expat expands no external entities
     except ET.ParseError as error:
         raise PatternError(f"Expected XML in {name}, got: {error}. The file may be half written.") from error
+    _check_schema(name, root)
     found = {_local(e.tag): e for e in root.iter()}
     wavelength = _float(found.get("kAlpha1"))
     k_alpha2, ratio = _float(found.get("kAlpha2")), _float(found.get("ratioKAlpha2KAlpha1"))
@@ -160,6 +163,22 @@ def _xrdml(name: str, content: bytes) -> Pattern:
     notes = (f"{len(angles)} scans joined",) if len(angles) > 1 else ()
     pattern = _pattern(name, two_theta, intensity, wavelength, notes)
     return replace(pattern, k_alpha2=(k_alpha2, ratio) if k_alpha2 and ratio else None)
+
+
+def _check_schema(name: str, root: ET.Element) -> None:
+    """Refuses files whose numbers may mean something else than they did; one that names no schema is an old one.
+
+    Raises:
+        PatternError: the schema is a newer one.
+    """
+    version = re.search(r"XRDMeasurement/([^/}]+)", root.tag)
+    if version is None or version.group(1).partition(".")[0] in XRDML_MAJOR_VERSIONS:
+        return
+    raise PatternError(
+        f"Expected XRDML of schema version {' or '.join(f'{v}.x' for v in XRDML_MAJOR_VERSIONS)} in {name}, got "
+        f"version {version.group(1)}: the instrument's program was brought up to date. Nothing was read; let the "
+        "program write an older version, or teach the reader the new one."
+    )
 
 
 def _float(element: ET.Element | None) -> float | None:

@@ -123,6 +123,27 @@ def test_xrdml_knows_other_axes() -> None:
         read_pattern_bytes("a.xrdml", content)
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.5", "2.0", "2.3"])
+def test_xrdml_of_known_schemas_is_read(version: str) -> None:
+    """Schemas that instruments have written so far differ in nothing that is read here."""
+    content = files.xrdml().replace(b"XRDMeasurement/1.5", f"XRDMeasurement/{version}".encode())
+    _holds(read_pattern_bytes("a.xrdml", content))
+
+
+@pytest.mark.parametrize("version", ["3.0", "12.1", "next"])
+def test_xrdml_of_an_unknown_schema_is_refused(version: str) -> None:
+    """A file of a schema that nobody knows could mean anything: it is refused, and the message says what to do."""
+    content = files.xrdml().replace(b"XRDMeasurement/1.5", f"XRDMeasurement/{version}".encode())
+    with pytest.raises(PatternError, match=f"Expected XRDML of schema version 1.x or 2.x .* got version {version}: "):
+        read_pattern_bytes("a.xrdml", content)
+
+
+def test_xrdml_without_a_schema_is_an_old_one() -> None:
+    """Files that were stripped of their namespace are read as before."""
+    content = files.xrdml().replace(b' xmlns="http://www.xrdml.com/XRDMeasurement/1.5"', b"")
+    _holds(read_pattern_bytes("a.xrdml", content))
+
+
 def test_ras_attenuator_is_applied() -> None:
     """Counts behind an absorber are multiplied by its factor."""
     _holds(read_pattern_bytes("a.ras", files.ras(attenuator=8.0)))
