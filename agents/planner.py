@@ -237,7 +237,7 @@ class Planner(KeepsBook[PlannerMemory]):
         return None
 
     async def _propose(self, plan: CampaignPlan) -> AsyncIterator[Event]:
-        from science.acquisition.composite import Objective
+        from science.acquisition.objective import Objective
         from science.acquisition.tasks import Brief, draw, suggest
         from science.constraints.checks import check
 

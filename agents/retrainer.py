@@ -196,7 +196,7 @@ def wanted_phase(analysis: Analysis) -> PhaseFound | None:
 def _label(event: PhasesIdentified, made: SampleSynthesised, plan: CampaignPlan, batch_id: str) -> ObservationRecorded:
     import numpy as np
 
-    from science.acquisition.composite import Objective
+    from science.acquisition.objective import Objective
     from science.chemistry.solid_solutions import CUBICITY
 
     wanted = wanted_phase(event.analysis)
