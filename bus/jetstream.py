@@ -76,6 +76,8 @@ class JetStreamBus:
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.2,  # type: ignore[arg-type]  # any number of seconds does
                     error_cb=wire.noticed,
+                    disconnected_cb=wire.disconnected,
+                    reconnected_cb=wire.reconnected,
                     pending_size=8 * 1024 * 1024,
                 ),
                 within,
@@ -242,6 +244,11 @@ class JetStreamBus:
                 await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{made['name']}")
         finally:
             await inbox.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now; without one, everything waits for the next."""
+        return bool(self.wire.client.is_connected)
 
     async def last_sequence(self) -> int:
         """Place of the last event."""

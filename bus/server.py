@@ -31,7 +31,12 @@ def _die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _binary() -> str:
+def binary() -> str:
+    """The program nats-server: the one beside Python, or one on PATH.
+
+    Raises:
+        ServerStartError: there is neither.
+    """
     beside = shutil.which("nats-server", path=str(Path(sys.executable).parent))
     found = beside or shutil.which("nats-server")
     if found is None:
@@ -42,8 +47,9 @@ def _binary() -> str:
     return found
 
 
-def _configuration(store: Path, run: Path, port: int) -> str:
+def _configuration(store: Path, run: Path, port: int, mqtt: int | None) -> str:
     quote = json.dumps
+    listener = [] if mqtt is None else [f'mqtt {{ listen: "127.0.0.1:{mqtt}" }}']
     return "\n".join(
         [
             f"server_name: athanor-{os.getpid()}",
@@ -54,6 +60,7 @@ def _configuration(store: Path, run: Path, port: int) -> str:
             "write_deadline: 30s",
             # acknowledgements come after fsync; the server's default is to fsync every two minutes
             f"jetstream {{ store_dir: {quote(str(store))}, sync_interval: always }}",
+            *listener,
             "",
         ]
     )
@@ -64,32 +71,36 @@ class EmbeddedServer:
 
     Attributes:
         url: where clients connect.
+        mqtt_url: where MQTT 3.1.1 clients connect; empty without such a listener.
         monitor_url: where it tells about itself over HTTP.
         pid: its process.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
+    def __init__(self, folder: Path, port: int, mqtt_port: int | None = None) -> None:
+        self.folder, self.port, self.mqtt_port = folder, port, mqtt_port
         self.url = ""
+        self.mqtt_url = ""
         self.monitor_url = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
 
     @classmethod
-    async def start(cls, folder: Path, *, port: int = -1) -> EmbeddedServer:
+    async def start(cls, folder: Path, *, port: int = -1, mqtt_port: int | None = None) -> EmbeddedServer:
         """Starts a server over the store in `folder` and waits until it is ready.
 
         Args:
             folder: keeps the store, the log and the lock.
             port: TCP port on 127.0.0.1; -1 takes a free one.
+            mqtt_port: the same for MQTT 3.1.1; none opens no such listener.
 
         Raises:
             ServerStartError: it did not come up, and why.
         """
-        server = cls(folder.resolve(), port)
+        server = cls(folder.resolve(), port, mqtt_port)
         server._take_lock()
         try:
-            server._check_port()
+            for wanted in (port, mqtt_port):
+                server._check_port(wanted)
             server._launch()
             await server._ready()
         except BaseException:
@@ -101,6 +112,23 @@ class EmbeddedServer:
     def pid(self) -> int:
         """The server's process id; 0 when it is not running."""
         return self._process.pid if self._process else 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    async def revive(self) -> None:
+        """Starts it again after it has died, on the same port over the same store.
+
+        Raises:
+            ServerStartError: it did not come up, and why.
+        """
+        self.port = int(self.url.rpartition(":")[2])
+        if self.mqtt_url:
+            self.mqtt_port = int(self.mqtt_url.rpartition(":")[2])
+        self._launch()
+        await self._ready()
 
     def kill(self) -> None:
         """Ends it at once, as a crash would."""
@@ -148,16 +176,17 @@ class EmbeddedServer:
             self._lock.close()
             self._lock = None
 
-    def _check_port(self) -> None:
-        if self.port < 0:
+    @staticmethod
+    def _check_port(port: int | None) -> None:
+        if port is None or port < 0:
             return
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", self.port))
+                probe.bind(("127.0.0.1", port))
             except OSError as error:
                 raise ServerStartError(
-                    f"Expected port {self.port} of 127.0.0.1 to be free, got: {error.strerror}. "
+                    f"Expected port {port} of 127.0.0.1 to be free, got: {error.strerror}. "
                     "Choose another port, or give the server that listens there with --nats URL."
                 ) from error
 
@@ -170,10 +199,10 @@ class EmbeddedServer:
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir()
         configuration = self.folder / "nats.conf"
-        configuration.write_text(_configuration(self.folder, run, self.port))
+        configuration.write_text(_configuration(self.folder, run, self.port, self.mqtt_port))
         with (self.folder / "nats.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own binary and configuration
-                [_binary(), "-c", str(configuration)],
+                [binary(), "-c", str(configuration)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -194,6 +223,7 @@ class EmbeddedServer:
                 told = json.loads(ports.read_text())
                 self.url, self.monitor_url = told["nats"][0], told["monitoring"][0]
                 if await asyncio.to_thread(self._healthy):
+                    self.mqtt_url = await asyncio.to_thread(self._find_mqtt)
                     return
             except (OSError, ValueError, LookupError):
                 pass  # not there yet
@@ -206,6 +236,10 @@ class EmbeddedServer:
         url = f"{self.monitor_url}/healthz?js-enabled-only=true"
         with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310  our own loopback server
             return bool(answer.status == 200)
+
+    def _find_mqtt(self) -> str:
+        """Where MQTT clients connect: the ports file leaves that listener out."""
+        return "" if self.mqtt_port is None else f"mqtt://127.0.0.1:{self.about()['mqtt']['port']}"
 
     def _last_words(self) -> str:
         lines = (self.folder / "nats.log").read_text(errors="replace").splitlines()

@@ -81,6 +81,15 @@ class Wire:
             raise ApiError(answer["error"])
         return answer
 
+    async def disconnected(self) -> None:
+        """The client library's callback for a connection that broke; it also comes with a wanted end."""
+        if not self.client.is_closed:
+            self.on_trouble(BusConnectionError("The connection to the broker broke; it is tried again until it holds."))
+
+    async def reconnected(self) -> None:
+        """The client library's callback for a connection that holds again."""
+        self.on_trouble(BusConnectionError("The connection to the broker holds again; everything goes on."))
+
     async def noticed(self, error: Exception) -> None:
         """The client library's error callback."""
         text = str(error)

@@ -16,6 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+FOUND_WANTING = 1
+"""Exit code when the answer is no."""
 UNUSABLE = 2
 """Exit code for input that cannot be used."""
 INTERRUPTED = 130
@@ -103,6 +105,78 @@ def catalogue(as_json: Annotated[bool, typer.Option("--json", help="Print one JS
     from ops.cataloguing import print_catalogue
 
     raise typer.Exit(print_catalogue(as_json=as_json))
+
+
+Out = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the daemon.")]
+
+
+@app.command()
+def up(
+    config: Annotated[Path | None, typer.Option(help="Settings in TOML; athanor.toml here by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where everything is written, instead of the file's.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="A shipped campaign or a TOML file.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything that is drawn at random.")] = None,
+    nats: Annotated[str | None, typer.Option(help="Use this NATS server instead of the embedded one.")] = None,
+    agents: Annotated[str | None, typer.Option(help="Run only these agents here: planner,retrainer")] = None,
+    http_port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Time-lapse for a lab in which everything is simulated.")] = None,
+) -> None:
+    """Run the lab in real time until it is told to stop; started again it goes on where it was."""
+    from ops.daemon.up import up as run_daemon
+
+    given = {"out": out, "campaign": campaign, "seed": seed, "nats": nats, "http_port": http_port, "speed": speed}
+    changes: dict[str, object] = {k: v for k, v in given.items() if v is not None}
+    if agents is not None:
+        changes["agents"] = [a.strip() for a in agents.split(",") if a.strip()]
+    raise typer.Exit(run_daemon(config, changes, lambda line: typer.echo(line, err=True)))
+
+
+@app.command()
+def status(
+    folder: Out = Path("lab"), as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """Tell how the daemon is."""
+    from ops.daemon.controls import show_status
+
+    raise typer.Exit(show_status(folder, as_json=as_json))
+
+
+@app.command()
+def pause(
+    folder: Out = Path("lab"), reason: Annotated[str, typer.Option(help="Why.")] = "asked at the console"
+) -> None:
+    """Begin nothing new; what runs goes on to its end."""
+    from ops.daemon.controls import switch
+
+    raise typer.Exit(switch(folder, "pause", reason))
+
+
+@app.command()
+def resume(
+    folder: Out = Path("lab"), reason: Annotated[str, typer.Option(help="Why.")] = "asked at the console"
+) -> None:
+    """Go on after a pause."""
+    from ops.daemon.controls import switch
+
+    raise typer.Exit(switch(folder, "resume", reason))
+
+
+@app.command()
+def stop(folder: Out = Path("lab")) -> None:
+    """Drain the daemon and wait for its end."""
+    from ops.daemon.controls import stop as stop_daemon
+
+    raise typer.Exit(stop_daemon(folder))
+
+
+@app.command()
+def doctor(
+    folder: Out = Path("lab"), as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """Look at the installation, disk, ports, broker and clock."""
+    from ops.doctoring import examine
+
+    raise typer.Exit(examine(folder, as_json=as_json))
 
 
 def main() -> None:

@@ -5,7 +5,9 @@
     OpsError
     ├── CampaignFileError     a campaign file that cannot be used
     ├── ResumeError           a folder that holds something else
-    └── StalledError          the lab came to rest without reaching its end
+    ├── StalledError          the lab came to rest without reaching its end
+    ├── NoDaemonError         no daemon runs where one is wanted
+    └── PortTakenError        another program has the port
 """
 
 from __future__ import annotations
@@ -25,3 +27,11 @@ class ResumeError(OpsError):
 
 class StalledError(OpsError):
     """The lab came to rest without reaching its end."""
+
+
+class NoDaemonError(OpsError):
+    """No daemon runs where one is wanted."""
+
+
+class PortTakenError(OpsError):
+    """Another program has the port."""

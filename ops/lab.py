@@ -26,11 +26,12 @@ from agents.xrd_analyser import XrdAnalyser
 from bus.blobs import BlobStore
 from bus.errors import BusError
 from bus.jetstream import JetStreamBus
+from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
 from contracts.instruments import Diffractometer
 from ops.clock import RealClock, VirtualClock
-from ops.errors import ResumeError, StalledError
+from ops.errors import CampaignFileError, ResumeError, StalledError
 from ops.settings import CampaignFile, Diffraction
 from ops.tally import Tally
 from ops.version import version
@@ -41,6 +42,10 @@ from simulators.reviewer import SimulatedReviewer
 
 VIRTUAL_BEGINNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
 """Monday morning on which every virtual campaign begins."""
+
+
+AGENTS = tuple(a.name for a in (Planner, TrustAuditor, ReviewDesk, Scheduler, SynthesisRobot, XrdAnalyser, Retrainer))
+"""Names of all agents, in the order in which they take turns."""
 
 
 @dataclass(frozen=True)
@@ -185,27 +190,32 @@ class Session:
         await self.runtime.say(_started(self.order, self.world), "campaign/started", "console")
 
 
-async def prepare(
-    order: Order, bus: JetStreamBus, *, only: Collection[str] = (), clock: RealClock | None = None
-) -> Session:
+async def prepare(order: Order, bus: JetStreamBus, *, only: Collection[str] = (), speed: float = 1.0) -> Session:
     """Wires a campaign up.
 
     Args:
         order: what to run.
         bus: where its events are.
         only: names of the agents that this process runs; all by default.
-        clock: the lab's clock, if not a plain one.
+        speed: seconds of lab time for each one of wall time, in a lab that is all simulated.
 
     Raises:
         ResumeError: the log holds another plan under this name.
+        CampaignFileError: there is no such agent, or time-lapse is asked of real instruments.
     """
+    if unknown := sorted(set(only) - {*AGENTS}):
+        raise CampaignFileError(f"Expected agents among {', '.join(AGENTS)}, got {', '.join(unknown)}.")
+    if speed != 1.0 and not order.campaign.instruments.all_simulated:
+        raise CampaignFileError(f"Expected real time with real instruments, got a speed of {speed:g}. Leave speed out.")
     tally = Tally()
-    async for recorded in bus.read(campaign_id(order)):
+    async for recorded in readable(bus, campaign_id(order), passed_over=tally.note_garbage):
         tally.note(recorded)
     resumed = tally.started is not None
     _check_same(order, tally)
     begun = tally.began or (VIRTUAL_BEGINNING if order.virtual else datetime.now(UTC))
-    lab_clock = VirtualClock(tally.latest or begun) if order.virtual else clock or RealClock(not_before=tally.latest)
+    lab_clock = (
+        VirtualClock(tally.latest or begun) if order.virtual else RealClock(not_before=tally.latest, speed=speed)
+    )
     world = _world(order, lab_clock, begun)
     workers = Workers(order.workers)
     agents = [a for a in crew(world, order.campaign.instruments.library) if not only or a.name in only]

@@ -17,10 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.agent import MOMENT, Agent
+from agents.errors import AgentError
 from agents.runtime import moment_of
 from bus.blobs import BlobStore
 from bus.errors import BusError
 from bus.jetstream import JetStreamBus
+from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
 from ops.cli import UNUSABLE, complain
@@ -40,6 +42,7 @@ class Folded:
     counts: Counter[str] = field(default_factory=Counter)
     state: dict[str, str] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)
 
     @property
     def differences(self) -> list[str]:
@@ -51,7 +54,7 @@ def replay_folder(folder: Path, *, as_json: bool) -> int:
     """Replays a folder; 0 when every memory is as it was, 1 when one differs, 2 when there is no log."""
     try:
         folded = asyncio.run(_replay(folder))
-    except (OpsError, BusError) as error:
+    except (OpsError, BusError, AgentError) as error:
         complain(str(error))
         return UNUSABLE
     document = {
@@ -60,6 +63,7 @@ def replay_folder(folder: Path, *, as_json: bool) -> int:
         "state": folded.state,
         "differences": folded.differences,
         "compared": len(folded.expected),
+        "passed_over": folded.passed_over,
     }
     if as_json:
         sys.stdout.write(json.dumps(document) + "\n")
@@ -92,7 +96,7 @@ async def _fold(bus: JetStreamBus, folder: Path, scratch: Path) -> Folded:
     folded = Folded(expected=_expected(folder))
     agents = _idle_crew(scratch)
     seed = 0
-    async for recorded in bus.read():
+    async for recorded in readable(bus, passed_over=lambda e: folded.passed_over.append(str(e))):
         event = recorded.envelope.data
         if isinstance(event, CampaignStarted):
             seed = event.seed
@@ -134,4 +138,6 @@ def _tell(folded: Folded) -> None:
         same = "not recorded" if agent not in folded.expected else ("no" if agent in folded.differences else "yes")
         memories.add_row(agent, digest[:16] + "…", same)
     console.print(memories)
+    for words in folded.passed_over:
+        console.print(f"passed over: {words}", style="yellow", markup=False)
     console.print(f"{folded.events} events folded, {len(folded.differences)} memories differ")

@@ -20,7 +20,7 @@ from rich.text import Text
 from agents.errors import AgentError
 from bus.errors import BusError
 from contracts.errors import ContractError
-from ops.cli import INTERRUPTED, UNUSABLE, complain
+from ops.cli import FOUND_WANTING, INTERRUPTED, UNUSABLE, complain
 from ops.errors import OpsError
 from ops.lab import Order, Outcome, campaign_id, run
 from ops.settings import CampaignFile, load_campaign
@@ -66,7 +66,7 @@ def run_campaign(wish: Wish) -> int:
         sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
     if outcome.interrupted:
         return INTERRUPTED
-    return 0
+    return FOUND_WANTING if outcome.tally.vials == 0 and order.campaign.budget.max_samples > 0 else 0
 
 
 def _announce(order: Order, console: Console) -> None:

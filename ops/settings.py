@@ -41,6 +41,11 @@ class Instruments(Words):
     library: str | None = None
     """Folder of CIF files to identify with, instead of the shipped library."""
 
+    @property
+    def all_simulated(self) -> bool:
+        """Whether no real instrument takes part, so that time may run as fast as one likes."""
+        return self.synthesis is Synthesis.SIMULATED and self.diffraction is Diffraction.SIMULATED
+
 
 class Simulation(Words):
     """How the hidden world behaves; agents never see it."""
@@ -105,10 +110,10 @@ def load_campaign(name: str, changes: dict[str, dict[str, Any]] | None = None) -
     try:
         return CampaignFile.model_validate(document)
     except ValidationError as error:
-        raise CampaignFileError(f"Expected a campaign in {name}, got {_mistakes(error)}.") from error
+        raise CampaignFileError(f"Expected a campaign in {name}, got {mistakes(error)}.") from error
 
 
-def _mistakes(error: ValidationError) -> str:
+def mistakes(error: ValidationError) -> str:
     """All mistakes in one sentence."""
     told = []
     for mistake in error.errors():

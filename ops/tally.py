@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bus.errors import UndecodableEventError
 from bus.protocol import Recorded
-from contracts.campaigns import CampaignFinished, CampaignStarted
+from contracts.campaigns import CampaignFinished, CampaignPaused, CampaignResumed, CampaignStarted
 from contracts.diffraction import AnalysisFlagged, PatternMeasured
 from contracts.event import Event
 from contracts.learning import ModelReleased, ObservationRecorded, ObservationWithheld
 from contracts.planning import CandidateProposed
-from contracts.presence import AgentFaulted
+from contracts.presence import AgentFaulted, LabTroubled
 from contracts.review import ReviewDecided
 from contracts.scheduling import RunScheduled
 from contracts.synthesis import SampleLost, SampleSynthesised, StepFailed, StepStarted
@@ -34,6 +35,7 @@ class Tally:
     best: ObservationRecorded | None = None
     successes: int = 0
     declined: int = 0
+    paused: bool = False
     began: datetime | None = None
     latest: datetime | None = None
     started: CampaignStarted | None = None
@@ -67,15 +69,20 @@ class Tally:
             self.started = event
         elif isinstance(event, CampaignFinished):
             self.finished = event
+        elif isinstance(event, CampaignPaused | CampaignResumed):
+            self.paused = isinstance(event, CampaignPaused)
+        elif isinstance(event, LabTroubled):
+            self.alarms.append(f"{event.trouble.value}: {event.reason}")
         elif isinstance(event, ReviewDecided):
             self.declined += not event.approved
         elif isinstance(event, ObservationWithheld | SampleLost):
             self.caught.add(event.sample_id)
-            self.alarms.append(f"{event.sample_id}: {event.reason}")
-        elif isinstance(event, StepFailed):
-            self.alarms.append(f"{event.instrument}: {event.step.value} failed: {event.reason}")
-        elif isinstance(event, AgentFaulted):
-            self.alarms.append(f"{event.agent} stumbled over {event.event_kind}: {event.error}")
+        if (alarm := _alarm(event)) is not None:
+            self.alarms.append(alarm)
+
+    def note_garbage(self, error: UndecodableEventError) -> None:
+        """Bytes in the log that never were an event."""
+        self.alarms.append(f"log: {error}")
 
     def of(self, kind: type[Event]) -> int:
         """How many events of a kind there are."""
@@ -125,6 +132,19 @@ class Tally:
             "best_so_far": [round(u, 3) for u in self.trajectory],
             "decisions_sha256": self._decisions.hexdigest(),
         }
+
+
+def _alarm(event: Event) -> str | None:
+    """What a person should know of, in a sentence."""
+    if isinstance(event, ObservationWithheld | SampleLost):
+        return f"{event.sample_id}: {event.reason}"
+    if isinstance(event, StepFailed):
+        return f"{event.instrument}: {event.step.value} failed: {event.reason}"
+    if isinstance(event, AgentFaulted):
+        return f"{event.agent} stumbled over {event.event_kind}: {event.error}"
+    if isinstance(event, LabTroubled):
+        return f"{event.trouble.value}: {event.reason}"
+    return None
 
 
 def _words(event: Event) -> str | None:

@@ -156,6 +156,11 @@ class Runtime:
             async with self.lab.turns.outside():
                 await self._voice.say(event, event_id, source)
 
+    @property
+    def listening(self) -> bool:
+        """Whether the past is folded and every agent takes part."""
+        return all(seat.tasks for seat in self.seats) and not self._stopping
+
     # past ----------------------------------------------------------------------------------------
 
     def _durable(self, seat: Seat) -> str:

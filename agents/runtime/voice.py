@@ -12,10 +12,10 @@ from uuid import UUID
 from agents.envelopes import Saying, seal
 from agents.errors import ReplayDivergedError, SeatTakenError
 from agents.runtime.lab import Lab
-from bus.errors import DuplicateConflictError, UndecodableEventError
+from bus.errors import DuplicateConflictError
 from bus.protocol import Receipt, Recorded
+from bus.reading import readable
 from contracts.envelope import Envelope
-from contracts.errors import MalformedEventError
 from contracts.event import Event
 from contracts.identifiers import follow_up_id, root_id
 from contracts.presence import AgentFaulted, AgentStarted
@@ -43,22 +43,13 @@ class Voice:
         """Whether the log has that event."""
         return event_id in self._known
 
-    async def read(self, start: int = 1, stop: int | None = None) -> AsyncIterator[Recorded]:
+    def read(self, start: int = 1, stop: int | None = None) -> AsyncIterator[Recorded]:
         """The campaign's past. Bytes that never were an event are passed over, as live consumers do.
 
         Raises:
             UndecodableEventError: a newer Athanor has said something that this one would not remember.
         """
-        while True:
-            try:
-                async for recorded in self.lab.bus.read(self.lab.campaign, start, stop):
-                    yield recorded
-            except UndecodableEventError as error:
-                if not isinstance(error.__cause__, MalformedEventError):
-                    raise
-                start = error.sequence + 1
-            else:
-                return
+        return readable(self.lab.bus, self.lab.campaign, start, stop)
 
     def remember(self, recorded: Recorded, *, finished: bool) -> None:
         """Notes what the log has.

@@ -1,0 +1,111 @@
+"""`athanor status`, `pause`, `resume` and `stop`: talk to the daemon of a folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ops.cli import FOUND_WANTING, UNUSABLE, complain
+from ops.daemon.card import Card, read_card
+from ops.errors import NoDaemonError, OpsError
+
+PATIENCE = 120.0
+"""Real seconds that a daemon may take to drain."""
+
+
+def _ask(card: Card, path: str, *, post: bool = False) -> bytes:
+    request = urllib.request.Request(  # noqa: S310  the daemon's own loopback address
+        f"{card.http}/{path}", method="POST" if post else "GET", headers={"Athanor": "yes"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  same
+            content: bytes = answer.read()
+            return content
+    except urllib.error.URLError as error:
+        raise NoDaemonError(
+            f"Expected the daemon of process {card.pid} to answer at {card.http}, got: {error}. Look at its output."
+        ) from error
+
+
+def show_status(folder: Path, *, as_json: bool) -> int:
+    """Prints how the daemon is; 0 when it is ready, 1 when it is not, 2 when there is none."""
+    try:
+        status = json.loads(_ask(read_card(folder), "status"))
+    except OpsError as error:
+        complain(str(error))
+        return UNUSABLE
+    if as_json:
+        sys.stdout.write(json.dumps(status, ensure_ascii=False) + "\n")
+    else:
+        _print(status)
+    return 0 if status["ready"] else FOUND_WANTING
+
+
+def _print(status: dict[str, Any]) -> None:
+    console = Console()
+    state = "paused" if status.get("paused") else "finished" if status.get("finished") else "at work"
+    console.print(
+        f"[bold]{status['campaign']}[/bold]  {state}, process {status['pid']}, lab time {status.get('lab_time', '?')}"
+    )
+    if not status["ready"]:
+        console.print(f"[yellow]not ready: {status['not_ready_because']}[/yellow]")
+    if best := status["best"]:
+        console.print(
+            f"best so far {best['sample']} {best['composition']} a = {best['a_pc_angstrom']:.4f} Å, "
+            f"utility {best['utility']:.3f}"
+        )
+    doing = Table(show_header=False, box=None, padding=(0, 2))
+    for agent, words in status.get("agents", {}).items():
+        doing.add_row(agent, words)
+    console.print(doing)
+    console.print(
+        f"{status['samples']} samples, {status['successes']} successes, {status['withheld']} withheld, "
+        f"{status['failed_steps']} failed steps, {status['troubles']} troubles beneath the agents"
+    )
+    for alarm in status.get("alarms", ())[-3:]:
+        console.print(f"! {alarm}", style="yellow", markup=False)
+
+
+def switch(folder: Path, what: str, reason: str) -> int:
+    """Pauses or resumes; 0 when the daemon has written it down."""
+    try:
+        _ask(read_card(folder), f"{what}?reason={urllib.parse.quote(reason)}", post=True)
+    except OpsError as error:
+        complain(str(error))
+        return UNUSABLE
+    Console().print(f"{what}d: {reason}", highlight=False)
+    return 0
+
+
+def stop(folder: Path) -> int:
+    """Drains the daemon and waits for its end; 1 when it does not end."""
+    try:
+        card = read_card(folder)
+        _ask(card, "stop", post=True)
+    except OpsError as error:
+        complain(str(error))
+        return UNUSABLE
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            if read_card(folder) != card:
+                break
+        except NoDaemonError:
+            break
+        time.sleep(0.1)
+    else:
+        complain(
+            f"Expected process {card.pid} to end within {PATIENCE:.0f} s, got one that still runs. Look at its output."
+        )
+        return FOUND_WANTING
+    Console().print("stopped; athanor up goes on from here", highlight=False)
+    return 0

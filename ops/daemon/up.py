@@ -1,0 +1,211 @@
+"""`athanor up`: the lab in real time until it is told to stop.
+
+SIGTERM drains it: nothing new is begun, what instruments are doing goes on and is on record as an intent, and the
+next start asks them what became of it. A dead broker is started again; what is wrong beneath the agents becomes an
+event (`LabTroubled`) as soon as it can be written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agents.errors import AgentError
+from bus.blobs import BlobStore
+from bus.errors import BusError
+from bus.jetstream import JetStreamBus
+from bus.server import EmbeddedServer
+from contracts.campaigns import CampaignPaused, CampaignResumed
+from contracts.errors import ContractError
+from contracts.event import Event
+from contracts.presence import LabTroubled, TroubleKind
+from ops.cli import UNUSABLE, complain
+from ops.clock import RealClock
+from ops.daemon.card import Card
+from ops.daemon.face import Face, Facts
+from ops.daemon.notify import notify, watchdog_seconds
+from ops.daemon.settings import DaemonFile, load_daemon_file
+from ops.errors import OpsError
+from ops.lab import Order, Session, check_folder, prepare
+from ops.settings import load_campaign
+
+LOOK = 0.5
+"""Real seconds between looks at the broker."""
+MOST_TROUBLES = 1000
+"""Troubles that wait to be written while nothing can be; more are counted only."""
+
+
+def up(config: Path | None, changes: dict[str, Any], told: Callable[[str], None]) -> int:
+    """Runs the daemon; the exit code: 0 after a stop in good order, 2 when it cannot go on, with the reason."""
+    try:
+        file = load_daemon_file(config, changes)
+        order = Order(load_campaign(file.campaign), file.seed, virtual=False, out=file.out, nats=file.nats)
+        asyncio.run(Daemon(file, order, told).run())
+    except (OpsError, BusError, ContractError, AgentError) as error:
+        complain(str(error))
+        return UNUSABLE
+    except OSError as error:
+        complain(
+            f"Expected to write into {file.out}, got: {error}. Make room and start again: it goes on where it was."
+        )
+        return UNUSABLE
+    return 0
+
+
+@dataclass
+class Daemon:
+    """One life of the daemon."""
+
+    file: DaemonFile
+    order: Order
+    told: Callable[[str], None]
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _troubles: asyncio.Queue[LabTroubled] = field(default_factory=lambda: asyncio.Queue(MOST_TROUBLES))
+    _noticed: int = 0
+    _session: Session | None = None
+    _bus: JetStreamBus | None = None
+
+    async def run(self) -> None:
+        """From the start to a stop in good order."""
+        self.order.out.mkdir(parents=True, exist_ok=True)
+        check_folder(self.order)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        async with AsyncExitStack() as stack:
+            server = None
+            if self.order.nats is None:
+                server = await EmbeddedServer.start(self.order.out / "store")
+                stack.push_async_callback(server.stop)
+            url = self.order.nats or (server.url if server else "")
+            bus = await JetStreamBus.connect(url, BlobStore(self.order.out / "blobs"), on_trouble=self._broker_trouble)
+            stack.push_async_callback(bus.close)
+            self._bus = bus
+            face = Face(
+                Facts(self.status, self.not_ready, self._pause, self._resume, self._stop.set), self.file.http_port
+            )
+            stack.push_async_callback(face.close)
+            face.open()
+            card = Card(os.getpid(), face.url, url, f"{self.order.campaign.name}-{self.order.seed}")
+            card.leave(self.order.out)
+            stack.callback(card.take_back, self.order.out)
+            session = self._session = await prepare(self.order, bus, only=self.file.agents, speed=self.file.speed)
+            stack.callback(session.workers.close)
+            if isinstance(session.clock, RealClock):
+                session.clock.on_jump = self._clock_trouble
+            await session.begin()
+            self.told(f"{card.campaign} is up: {', '.join(a.name for a in session.agents)}")
+            self.told(f"status at {face.url}/status, broker at {url}, everything in {self.order.out}")
+            notify(READY=1, STATUS="agents are at work")
+            await self._work(session, server)
+            notify(STOPPING=1)
+            await session.runtime.stop("the daemon was told to stop")
+            self.told("Drained. The same command goes on from here.")
+
+    async def _work(self, session: Session, server: EmbeddedServer | None) -> None:
+        """Until it is told to stop, or cannot go on."""
+        beside: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(self._tell_troubles(session)),
+            asyncio.ensure_future(self._give_signs_of_life()),
+        ]
+        if server is not None:
+            beside.append(asyncio.ensure_future(self._keep_alive(server)))
+        stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({stop, session.runtime.failure, *beside}, return_when=asyncio.FIRST_COMPLETED)
+            for done in (session.runtime.failure, *beside):
+                if done.done():
+                    done.result()
+        finally:
+            for task in (stop, *beside):
+                task.cancel()
+            await asyncio.gather(stop, *beside, return_exceptions=True)
+
+    # troubles ------------------------------------------------------------------------------------
+
+    def _notice(self, kind: TroubleKind, reason: str) -> None:
+        self._noticed += 1
+        with suppress(asyncio.QueueFull):
+            self._troubles.put_nowait(LabTroubled(trouble=kind, reason=reason))
+
+    def _broker_trouble(self, error: BusError) -> None:
+        self._notice(TroubleKind.BROKER, str(error))
+
+    def _clock_trouble(self, seconds: float) -> None:
+        self._notice(
+            TroubleKind.CLOCK, f"the wall clock was set back by {seconds:.1f} s; the lab's time stood still and goes on"
+        )
+
+    async def _tell_troubles(self, session: Session) -> None:
+        """Writes troubles into the log, as soon as that is possible."""
+        first = session.runtime.seats[0]
+        for n in range(10**9):
+            trouble = await self._troubles.get()
+            self.told(f"! {trouble.trouble.value}: {trouble.reason}")
+            await session.runtime.say(trouble, f"trouble/{first.name}/{first.starts + 1}/{n}", "daemon")
+
+    async def _keep_alive(self, server: EmbeddedServer) -> None:
+        """Starts the broker again when it has died."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if not server.alive:
+                await server.revive()
+                self._notice(TroubleKind.BROKER, "nats-server had died and was started again over the same store")
+
+    @staticmethod
+    async def _give_signs_of_life() -> None:
+        """As often as the service manager wants them."""
+        every = watchdog_seconds()
+        while every is not None:
+            notify(WATCHDOG=1)
+            await asyncio.sleep(every)
+        await asyncio.Event().wait()
+
+    # what the face shows and does ----------------------------------------------------------------
+
+    def not_ready(self) -> str:
+        """Why the lab cannot work now; empty when it can."""
+        if self._session is None or not self._session.runtime.listening:
+            return "starting: the past is being read"
+        if self._bus is None or not self._bus.connected:
+            return "the broker is away"
+        return ""
+
+    def status(self) -> dict[str, Any]:
+        """Everything that there is to tell."""
+        session = self._session
+        told: dict[str, Any] = {
+            "campaign": f"{self.order.campaign.name}-{self.order.seed}",
+            "pid": os.getpid(),
+            "ready": not self.not_ready(),
+            "not_ready_because": self.not_ready() or None,
+            "troubles": self._noticed,
+            "counts": {},
+            "samples": 0, "successes": 0, "failed_steps": 0, "withheld": 0, "agent_faults": 0, "best": None,
+        }  # fmt: skip
+        if session is not None:
+            told |= session.tally.summary()
+            told["counts"] = dict(session.tally.counts)
+            told["lab_time"] = session.clock.now().isoformat()
+            told["agents"] = {a.name: session.tally.doing.get(a.name, "listening") for a in session.agents}
+            told["paused"] = session.tally.paused
+            told["finished"] = session.tally.finished.reason if session.tally.finished else None
+            told["alarms"] = session.tally.alarms[-10:]
+        return told
+
+    async def _switch(self, event: Event) -> None:
+        if self._session is not None and self._bus is not None:
+            place = await self._bus.last_sequence()
+            await self._session.runtime.say(event, f"console/{event.kind}/{place}", "console")
+
+    async def _pause(self, reason: str) -> None:
+        await self._switch(CampaignPaused(reason=reason))
+
+    async def _resume(self, reason: str) -> None:
+        await self._switch(CampaignResumed(reason=reason))

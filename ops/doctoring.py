@@ -1,0 +1,169 @@
+"""`athanor doctor`: looks at everything that a lab stands on, and says what to do about what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+from rich.console import Console
+from rich.table import Table
+
+from ops.cli import FOUND_WANTING
+
+LEAST_SERVER = Version("2.15.1")
+"""From this version on an atomic batch costs one fsync."""
+LEAST_ROOM = 2 * 1024**3
+SLOW_FSYNC = 0.05
+"""Seconds; each event waits for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, whether it is well, and what was seen or should be done."""
+
+    what: str
+    well: bool
+    words: str
+
+
+def _python() -> Finding:
+    have = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), f"{have}; 3.11 or later is needed")
+
+
+def _distribution() -> Finding:
+    try:
+        wanted = [Requirement(r) for r in metadata.requires("athanor-lab") or []]
+    except metadata.PackageNotFoundError:
+        return Finding("installation", False, "athanor-lab is not installed here: pip install athanor-lab")
+    wrong = []
+    for requirement in wanted:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            have = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{requirement} is missing")
+            continue
+        if not requirement.specifier.contains(have, prereleases=True):
+            wrong.append(f"{requirement} is wanted, {have} is there")
+    told = (
+        f"{'; '.join(wrong)}: install athanor-lab again" if wrong else f"athanor-lab {metadata.version('athanor-lab')}"
+    )
+    return Finding("installation", not wrong, told)
+
+
+def _server() -> Finding:
+    from bus.errors import ServerStartError
+    from bus.server import binary
+
+    try:
+        told = subprocess.run([binary(), "--version"], capture_output=True, text=True, timeout=20, check=True).stdout  # noqa: S603
+    except (ServerStartError, OSError, subprocess.SubprocessError) as error:
+        return Finding("nats-server", False, str(error))
+    have = Version(told.rpartition("v")[2].strip())
+    return Finding("nats-server", have >= LEAST_SERVER, f"{have}; {LEAST_SERVER} or later is needed")
+
+
+def _room(folder: Path) -> Finding:
+    there = next(p for p in (folder, *folder.resolve().parents) if p.exists())
+    free = shutil.disk_usage(there).free
+    return Finding(
+        "disk", free >= LEAST_ROOM, f"{free / 1024**3:.1f} GiB free at {there}; {LEAST_ROOM / 1024**3:.0f} are wanted"
+    )
+
+
+def _writing(folder: Path) -> Finding:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder) as file:
+            began = time.perf_counter()
+            for _ in range(20):
+                file.write(b"x" * 1024)
+                file.flush()
+                os.fsync(file.fileno())
+            each = (time.perf_counter() - began) / 20
+    except OSError as error:
+        return Finding("writing", False, f"cannot write in {folder}: {error}. Choose another folder or its permissions")
+    return Finding("writing", each < SLOW_FSYNC, f"an fsync takes {1e3 * each:.1f} ms; each event waits for one")
+
+
+def _broker() -> Finding:
+    from bus.blobs import BlobStore
+    from bus.errors import BusError
+    from bus.jetstream import JetStreamBus
+    from bus.server import EmbeddedServer
+
+    async def turn_over() -> str:
+        with tempfile.TemporaryDirectory(prefix="athanor-doctor-") as scratch:
+            server = await EmbeddedServer.start(Path(scratch) / "store")
+            try:
+                bus = await JetStreamBus.connect(server.url, BlobStore(Path(scratch) / "blobs"))
+                await bus.check()
+                await bus.close()
+                return "starts, makes its stream as pinned, and answers"
+            finally:
+                await server.stop()
+
+    try:
+        return Finding("broker", True, asyncio.run(turn_over()))
+    except (BusError, OSError) as error:
+        return Finding("broker", False, str(error))
+
+
+def _clock(folder: Path) -> Finding:
+    newest = max((p.stat().st_mtime for p in folder.glob("store/jetstream/**/*") if p.is_file()), default=0.0)
+    behind = newest - time.time()
+    if behind > 1:
+        return Finding(
+            "clock",
+            False,
+            f"the wall clock is {behind:.0f} s behind the log in {folder}: set it, or the lab's time stands still",
+        )
+    return Finding("clock", time.time() > 1.7e9, time.strftime("%Y-%m-%d %H:%M:%S %Z"))
+
+
+def _daemon(folder: Path) -> Finding:
+    from ops.daemon.card import read_card
+    from ops.errors import NoDaemonError
+
+    try:
+        card = read_card(folder)
+    except NoDaemonError:
+        return Finding("daemon", True, f"none runs in {folder}")
+    return Finding("daemon", True, f"process {card.pid} runs {card.campaign}, status at {card.http}/status")
+
+
+def examine(folder: Path, *, as_json: bool) -> int:
+    """Prints what was found; 0 when all is well, 1 otherwise."""
+    looks: list[Callable[[], Finding]] = [
+        _python,
+        _distribution,
+        _server,
+        lambda: _room(folder),
+        lambda: _writing(folder),
+        _broker,
+        lambda: _clock(folder),
+        lambda: _daemon(folder),
+    ]
+    findings = [look() for look in looks]
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(f) for f in findings], ensure_ascii=False) + "\n")
+    else:
+        table = Table(show_header=False, box=None, padding=(0, 2))
+        for f in findings:
+            table.add_row("[green]well[/green]" if f.well else "[red]wrong[/red]", f.what, f.words)
+        Console().print(table)
+    return 0 if all(f.well for f in findings) else FOUND_WANTING
