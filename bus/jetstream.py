@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
+from uuid import uuid4
 
 import nats.errors
 from nats.aio.client import Client
@@ -34,6 +35,8 @@ from contracts.errors import ContractError
 from contracts.event import Event
 
 _NOT_FOUND = 404
+_PUBLICATION = "Athanor-Publication"
+"""Header that tells one call of `publish` from another one that says the same."""
 _FULL = frozenset({10077, 10122, 10023, 10047})
 
 
@@ -126,9 +129,14 @@ class JetStreamBus:
         headers = {"Nats-Msg-Id": str(envelope.id), "Content-Type": CONTENT_TYPE}
         if envelope.traceparent:
             headers["traceparent"] = envelope.traceparent
+        headers[_PUBLICATION] = uuid4().hex
         receipt = await self.store_raw(subject_of(envelope.campaign, envelope.type), payload, headers)
-        if receipt.duplicate and await self._stored(receipt.sequence) != payload:
-            raise DuplicateConflictError(str(envelope.id), receipt.sequence)
+        if receipt.duplicate:
+            stored = await self._stored(receipt.sequence)
+            if stored.data != payload:
+                raise DuplicateConflictError(str(envelope.id), receipt.sequence)
+            if (stored.headers or {}).get(_PUBLICATION) == headers[_PUBLICATION]:
+                return Receipt(receipt.sequence, duplicate=False)  # the first answer was lost with its server
         return receipt
 
     async def store_raw(self, subject: str, payload: bytes, headers: dict[str, str]) -> Receipt:
@@ -148,9 +156,8 @@ class JetStreamBus:
             )
         raise PublishError(f"Expected {subject} to be stored, got: {error.get('description', error)}.")
 
-    async def _stored(self, sequence: int) -> bytes:
-        message = await self.wire.ask(f"{API}.DIRECT.GET.{STREAM}", json.dumps({"seq": sequence}).encode())
-        return message.data
+    async def _stored(self, sequence: int) -> Msg:
+        return await self.wire.ask(f"{API}.DIRECT.GET.{STREAM}", json.dumps({"seq": sequence}).encode())
 
     async def subscribe(self, durable: str, campaign: str, kinds: Collection[type[Event]]) -> JetStreamSubscription:
         """Goes on after what was acknowledged; see `bus.protocol.Bus`."""

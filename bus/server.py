@@ -24,6 +24,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: loading aft
 _PR_SET_PDEATHSIG = 1
 READY_WITHIN = 30.0
 """Real seconds that a server may take to come up; recovering a large store takes its time."""
+ORPHAN_WITHIN = 20.0
+"""Real seconds that a server whose parent was killed may take to let go of its store."""
 
 
 def _die_with_parent() -> None:
@@ -66,6 +68,24 @@ def _configuration(store: Path, run: Path, port: int, mqtt: int | None) -> str:
     )
 
 
+def _locked(lock: IO[str]) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _runs(owner: str) -> bool:
+    """Whether who wrote his name into the lock is alive; a zombie is not."""
+    try:
+        stat = Path(f"/proc/{owner.removeprefix('process ')}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 class EmbeddedServer:
     """A nats-server with JetStream on the loopback interface.
 
@@ -97,7 +117,7 @@ class EmbeddedServer:
             ServerStartError: it did not come up, and why.
         """
         server = cls(folder.resolve(), port, mqtt_port)
-        server._take_lock()
+        await server._take_lock()
         try:
             for wanted in (port, mqtt_port):
                 server._check_port(wanted)
@@ -127,6 +147,9 @@ class EmbeddedServer:
         self.port = int(self.url.rpartition(":")[2])
         if self.mqtt_url:
             self.mqtt_port = int(self.mqtt_url.rpartition(":")[2])
+        if self._process is not None and self._process.poll() is None:  # one that did not come up in time
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
         self._launch()
         await self._ready()
 
@@ -148,7 +171,12 @@ class EmbeddedServer:
                 await asyncio.to_thread(self._process.wait)
         self._release_lock()
 
-    def _take_lock(self) -> None:
+    async def _take_lock(self) -> None:
+        """Takes the folder for this process and its servers.
+
+        A server inherits the lock: one whose parent was killed keeps the next one out until it has written what it
+        holds, for two servers over one store would ruin it.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("a+")
@@ -156,16 +184,17 @@ class EmbeddedServer:
             raise ServerStartError(
                 f"Expected to write in {self.folder}, got: {error}. Choose another --out."
             ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        deadline = time.monotonic() + ORPHAN_WITHIN
+        while not _locked(lock):
             lock.seek(0)
             owner = lock.read().strip() or "another process"
-            lock.close()
-            raise ServerStartError(
-                f"Expected the store {self.folder} to be free, got one that is in use by {owner}. "
-                "Stop that one first, or choose another --out."
-            ) from None
+            if time.monotonic() > deadline or _runs(owner):
+                lock.close()
+                raise ServerStartError(
+                    f"Expected the store {self.folder} to be free, got one that is in use by {owner}. "
+                    "Stop that one first, or choose another --out."
+                )
+            await asyncio.sleep(0.02)
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
         lock.flush()
@@ -200,6 +229,7 @@ class EmbeddedServer:
         run.mkdir()
         configuration = self.folder / "nats.conf"
         configuration.write_text(_configuration(self.folder, run, self.port, self.mqtt_port))
+        assert self._lock is not None  # noqa: S101  start() takes it first
         with (self.folder / "nats.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own binary and configuration
                 [binary(), "-c", str(configuration)],
@@ -207,6 +237,7 @@ class EmbeddedServer:
                 stdout=log,
                 stderr=log,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  one prctl call, no locks
+                pass_fds=[self._lock.fileno()],  # locked as long as either of us lives
                 start_new_session=True,  # Ctrl-C is for us; we stop the server when the agents are done
             )
 

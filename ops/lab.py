@@ -26,6 +26,7 @@ from agents.xrd_analyser import XrdAnalyser
 from bus.blobs import BlobStore
 from bus.errors import BusError
 from bus.jetstream import JetStreamBus
+from bus.keeping import kept_alive
 from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
@@ -158,14 +159,15 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     server = None if order.nats else await EmbeddedServer.start(order.out / "store")
     troubles: list[str] = []
     try:
-        url = order.nats or (server.url if server else "")
-        bus = await JetStreamBus.connect(
-            url, BlobStore(order.out / "blobs"), on_trouble=lambda e: troubles.append(str(e))
-        )
-        try:
-            return await _with_bus(order, bus, show, troubles, began)
-        finally:
-            await bus.close()
+        async with kept_alive(server, lambda: troubles.append("nats-server had died and was started again")):
+            url = order.nats or (server.url if server else "")
+            bus = await JetStreamBus.connect(
+                url, BlobStore(order.out / "blobs"), on_trouble=lambda e: troubles.append(str(e))
+            )
+            try:
+                return await _with_bus(order, bus, show, troubles, began)
+            finally:
+                await bus.close()
     finally:
         if server is not None:
             await server.stop()

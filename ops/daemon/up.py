@@ -20,6 +20,7 @@ from agents.errors import AgentError
 from bus.blobs import BlobStore
 from bus.errors import BusError
 from bus.jetstream import JetStreamBus
+from bus.keeping import kept_alive
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignPaused, CampaignResumed
 from contracts.errors import ContractError
@@ -35,8 +36,6 @@ from ops.errors import OpsError
 from ops.lab import Order, Session, check_folder, prepare
 from ops.settings import load_campaign
 
-LOOK = 0.5
-"""Real seconds between looks at the broker."""
 MOST_TROUBLES = 1000
 """Troubles that wait to be written while nothing can be; more are counted only."""
 
@@ -83,6 +82,7 @@ class Daemon:
             if self.order.nats is None:
                 server = await EmbeddedServer.start(self.order.out / "store")
                 stack.push_async_callback(server.stop)
+            await stack.enter_async_context(kept_alive(server, self._broker_revived))
             url = self.order.nats or (server.url if server else "")
             bus = await JetStreamBus.connect(url, BlobStore(self.order.out / "blobs"), on_trouble=self._broker_trouble)
             stack.push_async_callback(bus.close)
@@ -103,19 +103,17 @@ class Daemon:
             self.told(f"{card.campaign} is up: {', '.join(a.name for a in session.agents)}")
             self.told(f"status at {face.url}/status, broker at {url}, everything in {self.order.out}")
             notify(READY=1, STATUS="agents are at work")
-            await self._work(session, server)
+            await self._work(session)
             notify(STOPPING=1)
             await session.runtime.stop("the daemon was told to stop")
             self.told("Drained. The same command goes on from here.")
 
-    async def _work(self, session: Session, server: EmbeddedServer | None) -> None:
+    async def _work(self, session: Session) -> None:
         """Until it is told to stop, or cannot go on."""
         beside: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._tell_troubles(session)),
             asyncio.ensure_future(self._give_signs_of_life()),
         ]
-        if server is not None:
-            beside.append(asyncio.ensure_future(self._keep_alive(server)))
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait({stop, session.runtime.failure, *beside}, return_when=asyncio.FIRST_COMPLETED)
@@ -137,6 +135,9 @@ class Daemon:
     def _broker_trouble(self, error: BusError) -> None:
         self._notice(TroubleKind.BROKER, str(error))
 
+    def _broker_revived(self) -> None:
+        self._notice(TroubleKind.BROKER, "nats-server had died and was started again over the same store")
+
     def _clock_trouble(self, seconds: float) -> None:
         self._notice(
             TroubleKind.CLOCK, f"the wall clock was set back by {seconds:.1f} s; the lab's time stood still and goes on"
@@ -149,14 +150,6 @@ class Daemon:
             trouble = await self._troubles.get()
             self.told(f"! {trouble.trouble.value}: {trouble.reason}")
             await session.runtime.say(trouble, f"trouble/{first.name}/{first.starts + 1}/{n}", "daemon")
-
-    async def _keep_alive(self, server: EmbeddedServer) -> None:
-        """Starts the broker again when it has died."""
-        while True:
-            await asyncio.sleep(LOOK)
-            if not server.alive:
-                await server.revive()
-                self._notice(TroubleKind.BROKER, "nats-server had died and was started again over the same store")
 
     @staticmethod
     async def _give_signs_of_life() -> None:

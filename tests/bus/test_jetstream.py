@@ -6,8 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import nats.errors
 import pytest
+from nats.aio.msg import Msg
 
 from bus.blobs import BlobStore
 from bus.errors import BusConnectionError, StreamConfigurationError, StreamFullError
@@ -94,6 +97,26 @@ async def test_a_full_log_refuses_and_drops_nothing(server: EmbeddedServer, tmp_
             stored += 1
     assert [r.sequence async for r in bus.read()] == list(range(1, stored + 1))
     await bus.close()
+
+
+async def test_an_answer_that_was_lost_is_not_taken_for_a_duplicate(bus: JetStreamBus, server: EmbeddedServer) -> None:
+    """Whoever publishes learns whether it was he who said it, though the server died before it could tell him."""
+    request, answers = bus.wire.client.request, []
+
+    async def lose_the_first_answer(*args: Any, **kwargs: Any) -> Msg:
+        answers.append(await request(*args, **kwargs))
+        if len(answers) == 1:
+            raise nats.errors.TimeoutError
+        return answers[-1]
+
+    bus.wire.client.request = lose_the_first_answer
+    first = await bus.publish(envelope(lost(0)))
+    assert json.loads(answers[1].data)["duplicate"] is True
+    assert (first.sequence, first.duplicate) == (1, False)
+    other = await JetStreamBus.connect(server.url, bus.blobs)
+    again = await other.publish(envelope(lost(0)))
+    assert (again.sequence, again.duplicate) == (1, True)
+    await other.close()
 
 
 async def test_nobody_answers(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -33,9 +34,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def _parent(folder: Path) -> subprocess.Popen[str]:
+    """A process that has started a server and tells its process id."""
+    return subprocess.Popen([sys.executable, "-c", PARENT, str(folder)], stdout=subprocess.PIPE, text=True)
+
+
 def test_the_server_dies_with_its_killed_parent(tmp_path: Path) -> None:
     """SIGKILL of the parent leaves no server behind."""
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    parent = _parent(tmp_path)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     assert alive(pid)
@@ -56,6 +62,26 @@ async def test_a_store_has_one_owner(tmp_path: Path) -> None:
     await first.stop()
     second = await EmbeddedServer.start(tmp_path)
     assert second.about()["jetstream"]["config"]["sync_always"] is True
+    await second.stop()
+
+
+async def test_the_store_is_not_free_before_an_orphan_has_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two servers never write one store: after SIGKILL of the parent the next one waits for the last one's end."""
+    parent = _parent(tmp_path)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    os.kill(pid, signal.SIGSTOP)  # an orphan that takes its time
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    with monkeypatch.context() as patience:
+        patience.setattr("bus.server.ORPHAN_WITHIN", 0.2)
+        with pytest.raises(ServerStartError, match=f"in use by process {parent.pid}"):
+            await EmbeddedServer.start(tmp_path)
+    asyncio.get_running_loop().call_later(0.2, os.kill, pid, signal.SIGCONT)
+    second = await EmbeddedServer.start(tmp_path)
+    assert not alive(pid)
     await second.stop()
 
 
