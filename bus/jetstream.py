@@ -189,6 +189,16 @@ class JetStreamBus:
             raise
         return int(told["ack_floor"]["stream_seq"]), int(told["delivered"]["stream_seq"])
 
+    async def pending(self, durable: str) -> int:
+        """How many events wait for a durable consumer: not yet sent to it, or sent and not acknowledged."""
+        try:
+            told = await self.wire.api(f"CONSUMER.INFO.{STREAM}.{durable}")
+        except ApiError as error:
+            if error.code == _NOT_FOUND:
+                return 0
+            raise
+        return int(told["num_pending"]) + int(told["num_ack_pending"])
+
     async def read(
         self, campaign: str | None = None, start: int = 1, stop: int | None = None
     ) -> AsyncIterator[Recorded]:

@@ -10,6 +10,7 @@ from agents.agent import Moment
 from agents.turns import Turns
 from agents.workers import Workers
 from bus.protocol import Bus
+from bus.telemetry import SILENT, Telemetry
 from contracts.envelope import Envelope
 from contracts.event import Event
 from contracts.instruments import Clock
@@ -36,6 +37,8 @@ class Lab:
     """Seed of all dice."""
     code_version: str
     """The Athanor that runs."""
+    telemetry: Telemetry = SILENT
+    """Who is told of the work while it is done."""
 
 
 def moment_of(lab_seed: int, agent: str, envelope: Envelope, told: tuple[Event, ...] = ()) -> Moment:

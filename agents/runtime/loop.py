@@ -23,6 +23,7 @@ from agents.runtime.lab import Lab, moment_of
 from agents.runtime.seats import Seat, Work
 from agents.runtime.voice import Voice
 from bus.protocol import Recorded
+from bus.telemetry import Attempt, ReactionSpan
 from contracts.envelope import Envelope
 from contracts.event import Event
 from contracts.identifiers import follow_up_id, root_id
@@ -76,7 +77,8 @@ class Runtime:
 
     async def compute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs `fn` in a worker process."""
-        return await self.lab.workers.run(fn, *args, **kwargs)
+        with self.lab.telemetry.computation(getattr(fn, "__name__", type(fn).__name__)):
+            return await self.lab.workers.run(fn, *args, **kwargs)
 
     async def fetch(self, ref: ArtifactRef) -> bytes:
         """The content of an artefact, checked against its digest."""
@@ -251,28 +253,35 @@ class Runtime:
         said = self._voice.said_before(cause.id, reacting.author)
         for attempt in range(1, ATTEMPTS + 1):
             MOMENT.set(moment_of(self.lab.seed, seat.name, cause, tuple(said)))
-            try:
-                await self._tell(reacting, said)
-            except (ReplayDivergedError, SeatTakenError):
-                raise
-            except Exception as error:
-                if self._stopping:
-                    raise
-                await self._record_fault(reacting, attempt, error)
-                if attempt < ATTEMPTS:
-                    await self.lab.clock.sleep_until(self.lab.clock.now() + BACKOFF * 2 ** (attempt - 1))
-                else:
-                    reacting.work.given_up.append(f"{type(error).__name__}: {error}")
-            else:
+            if (error := await self._attempt(reacting, attempt, said)) is None:
                 return
+            if attempt < ATTEMPTS:
+                await self.lab.clock.sleep_until(self.lab.clock.now() + BACKOFF * 2 ** (attempt - 1))
+            else:
+                reacting.work.given_up.append(f"{type(error).__name__}: {error}")
 
-    async def _tell(self, reacting: _Reacting, said: list[Event]) -> None:
+    async def _attempt(self, reacting: _Reacting, attempt: int, said: list[Event]) -> Exception | None:
+        """One try; the mistake that ended it, which is on record then."""
+        name, recorded = reacting.reaction.method.__name__, reacting.work.delivery.recorded
+        with self.lab.telemetry.reaction(Attempt(reacting.seat.name, name, recorded, attempt)) as span:
+            try:
+                await self._tell(reacting, said, span)
+            except Exception as error:
+                if self._stopping or isinstance(error, ReplayDivergedError | SeatTakenError):
+                    raise
+                span.faulted(error)
+                await self._record_fault(reacting, attempt, error)
+                return error
+        return None
+
+    async def _tell(self, reacting: _Reacting, said: list[Event], span: ReactionSpan) -> None:
         """Publishes what a reaction yields and notes it in `said`."""
         method, cause = reacting.reaction.method, reacting.cause
         async with aclosing(method(reacting.seat.agent, cause.data)) as events:  # type: ignore[type-var]
             n = 0
             async for event in events:
                 await self._voice.say(event, follow_up_id(cause.id, reacting.author, n), reacting.seat.name, cause)
+                span.said(event, before=n < len(said))
                 if n == len(said):
                     said.append(event)
                 n += 1

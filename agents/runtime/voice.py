@@ -111,7 +111,9 @@ class Voice:
         return seal(event, event_id, Saying(self.lab.campaign, source, self.lab.clock.now(), cause))
 
     async def _publish(self, envelope: Envelope) -> Receipt:
-        receipt = await self.lab.bus.publish(envelope)
+        with self.lab.telemetry.publication(envelope) as span:
+            receipt = await self.lab.bus.publish(envelope)
+            span.stored(receipt)
         self._known[envelope.id] = envelope.type
         self.told(Recorded(receipt.sequence, "", envelope, b"", envelope.time))
         before, self._seen = self._seen, max(self._seen, receipt.sequence)
