@@ -39,6 +39,7 @@ class Wire:
     client: Client
     on_trouble: OnTrouble
     denied: dict[str, str] = field(default_factory=dict)
+    """Subject in lower case, as the client library tells it → the server's words."""
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> Msg:
         """A request, repeated until the server answers; over reconnects and restarts.
@@ -65,7 +66,7 @@ class Wire:
         except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
             raise BusConnectionError("Expected an open connection to NATS, got a closed one.") from error
         except (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.errors.OutboundBufferLimitError):
-            if (reason := self.denied.pop(subject, None)) is not None:
+            if (reason := self.denied.pop(subject.lower(), None)) is not None:
                 raise PermissionDeniedError(
                     f"Expected leave to publish on {subject}, got: {reason}. Check the permissions of this user."
                 ) from None
