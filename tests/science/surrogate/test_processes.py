@@ -51,8 +51,8 @@ def test_what_a_sample_says_leaves_no_trace_in_its_own_prediction() -> None:
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_the_fit_reaches_botorchs_own_optimum_or_a_better_one(name: str) -> None:
-    """The marginal likelihood is nowhere lower than where BoTorch's own coordinates and start end."""
+def test_the_fit_reaches_botorchs_own_optimum(name: str) -> None:
+    """The marginal likelihood is as high as where BoTorch's own coordinates and start end, within 0.05 per label."""
     ours = component(name).process
     (inputs,) = ours.train_inputs
     targets = ours.train_targets.unsqueeze(-1)
@@ -66,25 +66,40 @@ def test_the_fit_reaches_botorchs_own_optimum_or_a_better_one(name: str) -> None
         ).train()  # fmt: skip
         likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(copy.likelihood, copy)
         reached.append(float(likelihood(copy(*copy.train_inputs), copy.train_targets).detach()))
-    assert reached[0] >= reached[1] - 1e-3
+    assert reached[0] >= reached[1] - 0.05
 
 
-def test_one_start_that_fails_does_not_spoil_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fit that is kept is the best of those that ended; only when none did is there an error."""
+def test_the_fit_is_a_maximum() -> None:
+    """Every length scale a tenth longer or shorter is less probable, as is more or less noise."""
     one = component("lattice")
-    calls = []
 
-    def sometimes(likelihood: object) -> object:
-        calls.append(likelihood)
-        if len(calls) != 2:
-            raise RuntimeError("the matrix was singular")
-        return fit_gpytorch_mll(likelihood)
+    def height(known: dict[str, np.ndarray]) -> float:
+        process = processes.restored(one.inputs, one.targets, known).train()
+        likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(process.likelihood, process)
+        return float(likelihood(process(*process.train_inputs), process.train_targets).detach())
 
-    monkeypatch.setattr(processes, "fit_gpytorch_mll", sometimes)
-    found = processes.fitted(one.inputs, one.targets)
-    assert found is calls[1].model
-    with pytest.raises(FitError, match="the matrix was singular"):
+    known = processes.hyperparameters(one.process)
+    best = height(known)
+    for name, values in known.items():
+        for k in range(values.size):
+            for step in (-0.1, 0.1):
+                moved = values.copy()
+                moved.ravel()[k : k + 1] += step
+                assert height(known | {name: moved}) < best + 1e-6, (name, k)
+
+
+def test_a_fit_that_fails_is_told_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The optimiser's own words and the number of observations reach whoever asked, also from a fold."""
+
+    def fail(_: object) -> None:
+        raise RuntimeError("the matrix was singular")
+
+    one = component("lattice")
+    monkeypatch.setattr(processes, "fit_gpytorch_mll", fail)
+    with pytest.raises(FitError, match=f"Expected a fit on {len(one.targets)} observations, got: the matrix was"):
         processes.fitted(one.inputs, one.targets)
+    with pytest.raises(FitError, match="the matrix was singular"):
+        processes.crossed(one.inputs, one.targets, one.process)
 
 
 def test_restored_hyperparameters_give_back_the_process() -> None:
