@@ -22,6 +22,8 @@ from bus.errors import ServerStartError
 
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: loading after it can deadlock
 _PR_SET_PDEATHSIG = 1
+STORE_LIMIT = "1TB"
+"""Most that the store may ever hold; the stream has a limit of its own, and the disk the last word."""
 READY_WITHIN = 30.0
 """Real seconds that a server may take to come up; recovering a large store takes its time."""
 ORPHAN_WITHIN = 20.0
@@ -61,7 +63,8 @@ def _configuration(store: Path, run: Path, port: int, mqtt: int | None) -> str:
             "max_payload: 1MB",
             "write_deadline: 30s",
             # acknowledgements come after fsync; the server's default is to fsync every two minutes
-            f"jetstream {{ store_dir: {quote(str(store))}, sync_interval: always }}",
+            # its limit is not three quarters of what is free today, or a lab could not start on a small disk
+            f"jetstream {{ store_dir: {quote(str(store))}, sync_interval: always, max_file_store: {STORE_LIMIT} }}",
             *listener,
             "",
         ]

@@ -7,7 +7,8 @@
     ├── ResumeError           a folder that holds something else
     ├── StalledError          the lab came to rest without reaching its end
     ├── NoDaemonError         no daemon runs where one is wanted
-    └── PortTakenError        another program has the port
+    ├── PortTakenError        another program has the port
+    └── NoRoomError           the disk is nearly full
 """
 
 from __future__ import annotations
@@ -35,3 +36,7 @@ class NoDaemonError(OpsError):
 
 class PortTakenError(OpsError):
     """Another program has the port."""
+
+
+class NoRoomError(OpsError):
+    """The disk is nearly full."""

@@ -39,7 +39,7 @@ def daemon(campaign: Path, out: Path, **changes: str) -> Iterator[subprocess.Pop
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+            process.communicate()
 
 
 def status(out: Path) -> dict[str, Any]:
