@@ -83,7 +83,7 @@ def _alloys(design: Design) -> bool:
 
 
 def feasible(design: Design, limits: Limits) -> bool:
-    """Whether every constraint is satisfied; says the same as `check`, in a tenth of the time."""
+    """Whether every constraint is satisfied: the answer of `check` without its words."""
     return (
         _sums_up(design, limits)
         and not _strangers(design)
