@@ -58,6 +58,9 @@ def run(
     ] = True,
     nats: Annotated[str | None, typer.Option(help="Use this NATS server instead of the embedded one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where everything is written; the same folder goes on.")] = None,
+    telemetry: Annotated[
+        bool, typer.Option("--telemetry/--no-telemetry", help="Write spans, log and numbers into DIR/telemetry.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Run a campaign to its end; Ctrl-C stops it cleanly and the same command goes on."""
@@ -70,7 +73,7 @@ def run(
         changes.setdefault("budget", {})["max_weeks"] = until_weeks
     if strategy is not None:
         changes["planner"] = {"strategy": strategy}
-    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json)
+    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json, telemetry)
     raise typer.Exit(run_campaign(wish))
 
 
@@ -120,11 +123,16 @@ def up(
     agents: Annotated[str | None, typer.Option(help="Run only these agents here: planner,retrainer")] = None,
     http_port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = None,
     speed: Annotated[float | None, typer.Option(help="Time-lapse for a lab in which everything is simulated.")] = None,
+    telemetry: Annotated[
+        bool | None,
+        typer.Option("--telemetry/--no-telemetry", help="Write spans, log and numbers into DIR/telemetry."),
+    ] = None,
 ) -> None:
     """Run the lab in real time until it is told to stop; started again it goes on where it was."""
     from ops.daemon.up import up as run_daemon
 
     given = {"out": out, "campaign": campaign, "seed": seed, "nats": nats, "http_port": http_port, "speed": speed}
+    given["telemetry"] = telemetry
     changes: dict[str, object] = {k: v for k, v in given.items() if v is not None}
     if agents is not None:
         changes["agents"] = [a.strip() for a in agents.split(",") if a.strip()]

@@ -35,6 +35,8 @@ from ops.clock import RealClock, VirtualClock
 from ops.errors import CampaignFileError, ResumeError, StalledError
 from ops.settings import CampaignFile, Diffraction
 from ops.tally import Tally
+from ops.telemetry.observatory import Observatory, observe
+from ops.telemetry.queues import look
 from ops.version import version
 from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import Faults
@@ -59,6 +61,7 @@ class Order:
     out: Path
     nats: str | None = None
     workers: int = 1
+    telemetry: bool = True
 
 
 @dataclass
@@ -157,18 +160,23 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     order.out.mkdir(parents=True, exist_ok=True)
     check_folder(order)
     server = None if order.nats else await EmbeddedServer.start(order.out / "store")
+    observatory = observe(order.out, campaign_id(order), version(), wanted=order.telemetry)
     troubles: list[str] = []
+
+    def trouble(reason: str) -> None:
+        troubles.append(reason)
+        observatory.trouble("broker", reason)
+
     try:
-        async with kept_alive(server, lambda: troubles.append("nats-server had died and was started again")):
+        async with kept_alive(server, lambda: trouble("nats-server had died and was started again")):
             url = order.nats or (server.url if server else "")
-            bus = await JetStreamBus.connect(
-                url, BlobStore(order.out / "blobs"), on_trouble=lambda e: troubles.append(str(e))
-            )
+            bus = await JetStreamBus.connect(url, BlobStore(order.out / "blobs"), on_trouble=lambda e: trouble(str(e)))
             try:
-                return await _with_bus(order, bus, show, troubles, began)
+                return await _with_bus(order, bus, show, troubles, began, observatory)
             finally:
                 await bus.close()
     finally:
+        observatory.close()
         if server is not None:
             await server.stop()
 
@@ -192,7 +200,14 @@ class Session:
         await self.runtime.say(_started(self.order, self.world), "campaign/started", "console")
 
 
-async def prepare(order: Order, bus: JetStreamBus, *, only: Collection[str] = (), speed: float = 1.0) -> Session:
+async def prepare(
+    order: Order,
+    bus: JetStreamBus,
+    *,
+    only: Collection[str] = (),
+    speed: float = 1.0,
+    observatory: Observatory | None = None,
+) -> Session:
     """Wires a campaign up.
 
     Args:
@@ -200,6 +215,7 @@ async def prepare(order: Order, bus: JetStreamBus, *, only: Collection[str] = ()
         bus: where its events are.
         only: names of the agents that this process runs; all by default.
         speed: seconds of lab time for each one of wall time, in a lab that is all simulated.
+        observatory: who listens to the work; nobody by default.
 
     Raises:
         ResumeError: the log holds another plan under this name.
@@ -221,15 +237,24 @@ async def prepare(order: Order, bus: JetStreamBus, *, only: Collection[str] = ()
     world = _world(order, lab_clock, begun)
     workers = Workers(order.workers)
     agents = [a for a in crew(world, order.campaign.instruments.library) if not only or a.name in only]
-    runtime = Runtime(Lab(bus, lab_clock, lab_clock, workers, campaign_id(order), order.seed, version()), agents)
+    observatory = observatory or Observatory()
+    name, listens = campaign_id(order), observatory.telemetry
+    lab = Lab(bus, lab_clock, lab_clock, workers, name, order.seed, version(), listens)
+    runtime = Runtime(lab, agents)
+    runtime.watchers.append(observatory.note)
     runtime.watchers.append(tally.note)
     return Session(order, tally, lab_clock, world, workers, runtime, agents, resumed)
 
 
 async def _with_bus(
-    order: Order, bus: JetStreamBus, show: Callable[[Tally], None], troubles: list[str], began: float
+    order: Order,
+    bus: JetStreamBus,
+    show: Callable[[Tally], None],
+    troubles: list[str],
+    began: float,
+    observatory: Observatory,
 ) -> Outcome:
-    session = await prepare(order, bus)
+    session = await prepare(order, bus, observatory=observatory)
     runtime, tally = session.runtime, session.tally
     runtime.watchers.append(lambda _: show(tally))
     interrupted = False
@@ -242,6 +267,7 @@ async def _with_bus(
             await runtime.recall()
     finally:
         session.workers.close()
+    await look(bus, runtime.durables, observatory)
     return Outcome(
         tally,
         time.perf_counter() - began,

@@ -41,6 +41,7 @@ class Wish:
     nats: str | None
     out: Path | None
     as_json: bool
+    telemetry: bool = True
 
 
 def run_campaign(wish: Wish) -> int:
@@ -49,7 +50,7 @@ def run_campaign(wish: Wish) -> int:
     try:
         campaign = load_campaign(wish.campaign, wish.changes)
         out = wish.out or Path("runs") / f"{campaign.name}-{wish.seed}"
-        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats)
+        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats, telemetry=wish.telemetry)
         _announce(order, console)
         outcome = _watched(order, console)
     except (OpsError, BusError, ContractError, AgentError) as error:

@@ -163,6 +163,11 @@ class Runtime:
         """Whether the past is folded and every agent takes part."""
         return all(seat.tasks for seat in self.seats) and not self._stopping
 
+    @property
+    def durables(self) -> dict[str, str]:
+        """Agent → its durable consumer."""
+        return {seat.name: self._durable(seat) for seat in self.seats}
+
     # past ----------------------------------------------------------------------------------------
 
     def _durable(self, seat: Seat) -> str:

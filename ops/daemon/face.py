@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,6 +24,7 @@ from starlette.routing import Route
 from ops.errors import PortTakenError
 
 Switch = Callable[[str], Awaitable[None]]
+Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Facts:
         pause: holds new work back, with a reason.
         resume: lets it go on.
         stop: ends the daemon in good order.
+        families: counters and histograms of the work, by Prometheus' own words.
     """
 
     status: Callable[[], dict[str, Any]]
@@ -43,6 +45,7 @@ class Facts:
     pause: Switch
     resume: Switch
     stop: Callable[[], None]
+    families: Callable[[], Iterable[Family]] = tuple
 
 
 class _Numbers(Collector):
@@ -51,8 +54,9 @@ class _Numbers(Collector):
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    def collect(self) -> Iterator[Family]:
         """One family a number."""
+        yield from self.facts.families()
         status = self.facts.status()
         events = CounterMetricFamily("athanor_events", "Events in the log of the campaign", labels=["kind"])
         for kind, count in status["counts"].items():

@@ -33,6 +33,8 @@ class DaemonFile(Words):
     """Agents that this process runs; all by default."""
     speed: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
     """Seconds of lab time for each second; other than 1 only where every instrument is simulated."""
+    telemetry: bool = True
+    """Whether spans, a log and numbers are written into the folder ``telemetry`` of `out`."""
 
 
 def load_daemon_file(path: Path | None, changes: dict[str, Any]) -> DaemonFile:

@@ -35,6 +35,9 @@ from ops.daemon.settings import DaemonFile, load_daemon_file
 from ops.errors import OpsError
 from ops.lab import Order, Session, check_folder, prepare
 from ops.settings import load_campaign
+from ops.telemetry.observatory import Observatory, observe
+from ops.telemetry.queues import keep_looking
+from ops.version import version
 
 MOST_TROUBLES = 1000
 """Troubles that wait to be written while nothing can be; more are counted only."""
@@ -44,7 +47,8 @@ def up(config: Path | None, changes: dict[str, Any], told: Callable[[str], None]
     """Runs the daemon; the exit code: 0 after a stop in good order, 2 when it cannot go on, with the reason."""
     try:
         file = load_daemon_file(config, changes)
-        order = Order(load_campaign(file.campaign), file.seed, virtual=False, out=file.out, nats=file.nats)
+        campaign, wanted = load_campaign(file.campaign), file.telemetry
+        order = Order(campaign, file.seed, virtual=False, out=file.out, nats=file.nats, telemetry=wanted)
         asyncio.run(Daemon(file, order, told).run())
     except (OpsError, BusError, ContractError, AgentError) as error:
         complain(str(error))
@@ -69,6 +73,7 @@ class Daemon:
     _noticed: int = 0
     _session: Session | None = None
     _bus: JetStreamBus | None = None
+    _observatory: Observatory = field(default_factory=Observatory)
 
     async def run(self) -> None:
         """From the start to a stop in good order."""
@@ -82,20 +87,28 @@ class Daemon:
             if self.order.nats is None:
                 server = await EmbeddedServer.start(self.order.out / "store")
                 stack.push_async_callback(server.stop)
+            name = f"{self.order.campaign.name}-{self.order.seed}"
+            self._observatory = observe(self.order.out, name, version(), wanted=self.order.telemetry)
+            stack.callback(self._observatory.close)
             await stack.enter_async_context(kept_alive(server, self._broker_revived))
             url = self.order.nats or (server.url if server else "")
             bus = await JetStreamBus.connect(url, BlobStore(self.order.out / "blobs"), on_trouble=self._broker_trouble)
             stack.push_async_callback(bus.close)
             self._bus = bus
             face = Face(
-                Facts(self.status, self.not_ready, self._pause, self._resume, self._stop.set), self.file.http_port
+                Facts(
+                    self.status, self.not_ready, self._pause, self._resume, self._stop.set, self._observatory.families
+                ),
+                self.file.http_port,
             )
             stack.push_async_callback(face.close)
             face.open()
-            card = Card(os.getpid(), face.url, url, f"{self.order.campaign.name}-{self.order.seed}")
+            card = Card(os.getpid(), face.url, url, name)
             card.leave(self.order.out)
             stack.callback(card.take_back, self.order.out)
-            session = self._session = await prepare(self.order, bus, only=self.file.agents, speed=self.file.speed)
+            session = self._session = await prepare(
+                self.order, bus, only=self.file.agents, speed=self.file.speed, observatory=self._observatory
+            )
             stack.callback(session.workers.close)
             if isinstance(session.clock, RealClock):
                 session.clock.on_jump = self._clock_trouble
@@ -103,16 +116,17 @@ class Daemon:
             self.told(f"{card.campaign} is up: {', '.join(a.name for a in session.agents)}")
             self.told(f"status at {face.url}/status, broker at {url}, everything in {self.order.out}")
             notify(READY=1, STATUS="agents are at work")
-            await self._work(session)
+            await self._work(session, bus)
             notify(STOPPING=1)
             await session.runtime.stop("the daemon was told to stop")
             self.told("Drained. The same command goes on from here.")
 
-    async def _work(self, session: Session) -> None:
+    async def _work(self, session: Session, bus: JetStreamBus) -> None:
         """Until it is told to stop, or cannot go on."""
         beside: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._tell_troubles(session)),
             asyncio.ensure_future(self._give_signs_of_life()),
+            asyncio.ensure_future(keep_looking(bus, session.runtime.durables, self._observatory)),
         ]
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
@@ -129,6 +143,7 @@ class Daemon:
 
     def _notice(self, kind: TroubleKind, reason: str) -> None:
         self._noticed += 1
+        self._observatory.trouble(kind.value, reason)
         with suppress(asyncio.QueueFull):
             self._troubles.put_nowait(LabTroubled(trouble=kind, reason=reason))
 
