@@ -13,7 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = ("agents", "bus", "contracts", "science", "simulators", "ops")
 DISTRIBUTION = "athanor-lab"
-HEAVY = ("torch", "pymatgen", "nats", "numpy", "botorch", "gpytorch", "mapie", "sklearn", "scipy", "pandas")
+HEAVY = (
+    "torch", "pymatgen", "nats", "numpy", "botorch", "gpytorch", "mapie", "sklearn", "scipy", "pandas",
+    "opentelemetry", "structlog", "prometheus_client", "starlette",
+)  # fmt: skip
 
 
 def owners(names: tuple[str, ...], installed: dict[str, list[str]]) -> dict[str, set[str]]:
