@@ -34,6 +34,8 @@ from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.event import Event
 
+CLOSE_WITHIN = 5.0
+"""Real seconds that a connection may take to close."""
 _NOT_FOUND = 404
 _PUBLICATION = "Athanor-Publication"
 """Header that tells one call of `publish` from another one that says the same."""
@@ -273,5 +275,11 @@ class JetStreamBus:
         return int(told["state"]["last_seq"])
 
     async def close(self) -> None:
-        """Lets go of the server."""
-        await self.wire.client.close()
+        """Lets go of the server, whether it is still there or not."""
+        client = self.wire.client
+        if not client.is_connected:
+            # the client library would try to send what waits, and leave everything open when it cannot
+            client._pending, client._pending_data_size = [], 0  # noqa: SLF001  it has no other way to drop it
+        with contextlib.suppress(OSError, nats.errors.Error):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await client.close()

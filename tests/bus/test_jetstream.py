@@ -119,6 +119,17 @@ async def test_an_answer_that_was_lost_is_not_taken_for_a_duplicate(bus: JetStre
     await other.close()
 
 
+async def test_a_connection_to_a_dead_server_can_be_closed(bus: JetStreamBus, server: EmbeddedServer) -> None:
+    """What was never sent is let go, and closing neither fails nor waits for a server that is gone."""
+    server.kill()
+    waiting = asyncio.create_task(bus.publish(envelope(lost(0))))
+    await asyncio.sleep(0.3)
+    assert not bus.connected
+    await bus.close()
+    with pytest.raises(BusConnectionError, match="got a closed one"):
+        await waiting
+
+
 async def test_nobody_answers(tmp_path: Path) -> None:
     """A wrong address is a clear error and not an endless wait."""
     with pytest.raises(BusConnectionError, match="Expected a NATS server at nats://127.0.0.1:1"):
