@@ -18,6 +18,7 @@ from agents.planner import Planner
 from agents.retrainer import Retrainer
 from agents.review_desk import ReviewDesk
 from agents.runtime import Lab, Runtime
+from agents.runtime.snapshots import Snapshots
 from agents.scheduler import Scheduler
 from agents.synthesis_robot import SynthesisRobot
 from agents.trust_auditor import TrustAuditor
@@ -240,7 +241,7 @@ async def prepare(
     observatory = observatory or Observatory()
     name, listens = campaign_id(order), observatory.telemetry
     lab = Lab(bus, lab_clock, lab_clock, workers, name, order.seed, version(), listens)
-    runtime = Runtime(lab, agents)
+    runtime = Runtime(lab, agents, Snapshots(order.out / "snapshots"))
     runtime.watchers.append(observatory.note)
     runtime.watchers.append(tally.note)
     return Session(order, tally, lab_clock, world, workers, runtime, agents, resumed)

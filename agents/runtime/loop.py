@@ -20,7 +20,9 @@ from typing import Any, ParamSpec, TypeVar
 from agents.agent import MOMENT, Agent, Reaction
 from agents.errors import ReplayDivergedError, SeatTakenError
 from agents.runtime.lab import Lab, moment_of
+from agents.runtime.recalling import Recall
 from agents.runtime.seats import Seat, Work
+from agents.runtime.snapshots import Snapshots, chained
 from agents.runtime.voice import Voice
 from bus.protocol import Recorded
 from bus.telemetry import Attempt, ReactionSpan
@@ -28,7 +30,7 @@ from contracts.envelope import Envelope
 from contracts.event import Event
 from contracts.identifiers import follow_up_id, root_id
 from contracts.materials import ArtifactRef
-from contracts.presence import AgentFaulted, AgentStarted, AgentStopped
+from contracts.presence import AgentFaulted, AgentStarted, AgentStopped, LabTroubled, TroubleKind
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,12 +65,13 @@ class Runtime:
         failure: ends with the error that the run cannot go on after.
     """
 
-    def __init__(self, lab: Lab, agents: Sequence[Agent[Any]]) -> None:
+    def __init__(self, lab: Lab, agents: Sequence[Agent[Any]], snapshots: Snapshots | None = None) -> None:
         self.lab = lab
         self.seats = [Seat(agent, order) for order, agent in enumerate(agents)]
         self.watchers: list[Callable[[Recorded], None]] = []
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._voice = Voice(lab, self._stored)
+        self._recall = Recall(lab, self._voice, snapshots) if snapshots else None
         self._stopping = False
         for agent in agents:
             agent.attach(self)
@@ -102,8 +105,11 @@ class Runtime:
             FoldError: an agent cannot remember what is in the log.
         """
         floors = await self._floors()
-        async for recorded in self._voice.read():
+        behind = await self._recall.restore(self.seats, floors) if self._recall else 0
+        async for recorded in self._voice.read(behind + 1):
             self._remember_past(recorded, floors)
+        if self._recall:
+            await self._recall.keep_past(self.seats)
         for seat in self.seats:
             await self._voice.claim(
                 AgentStarted(
@@ -114,6 +120,7 @@ class Runtime:
                     memory_sha256=seat.agent.memory.digest(),
                 )
             )
+        await self._tell_doubts()
         for name, floor in (await self._floors()).items():
             if floor != floors[name]:  # somebody has gone on while the past was being read
                 start = next(s.starts for s in self.seats if s.name == name) + 1
@@ -127,6 +134,13 @@ class Runtime:
                 watching.enter_context(self.lab.turns.watch())  # from now on, and not from the task's first step
                 seat.tasks.append(self._guarded(self._hear(seat, heard, watching)))
 
+    async def _tell_doubts(self) -> None:
+        """Puts on record which snapshots were not used, and why."""
+        for n, reason in enumerate(self._recall.reasons if self._recall else ()):
+            first = self.seats[0]
+            event_id = root_id(self.lab.campaign, f"snapshots/{first.name}/{first.starts + 1}/{n}")
+            await self._voice.say(LabTroubled(trouble=TroubleKind.DISK, reason=reason), event_id, first.name)
+
     async def recall(self) -> None:
         """Folds everything that is in the log and takes no part."""
         async for recorded in self._voice.read():
@@ -139,6 +153,8 @@ class Runtime:
         self._stopping = True
         for seat in self.seats:
             await seat.leave()
+            if self._recall:
+                await self._recall.keep_last(seat)
         for seat in self.seats:
             stopped = AgentStopped(agent=seat.name, start=seat.starts + 1, reason=reason)
             event_id = root_id(self.lab.campaign, f"{seat.name}/stopped/{seat.starts + 1}")
@@ -184,8 +200,12 @@ class Runtime:
                 seat.starts = max(seat.starts, event.start)
             if type(event) not in seat.agent.kinds():
                 continue
+            if recorded.sequence <= seat.place:
+                continue  # it came with a snapshot
             if recorded.sequence <= floors[seat.name]:
                 self._fold(seat, recorded)
+                if self._recall:
+                    self._recall.compare(seat)
             else:
                 finished = False
                 self.lab.turns.expect(recorded.sequence, seat.order)
@@ -194,7 +214,8 @@ class Runtime:
     def _fold(self, seat: Seat, recorded: Recorded) -> None:
         MOMENT.set(moment_of(self.lab.seed, seat.name, recorded.envelope))
         seat.agent.fold(recorded.envelope.data)
-        seat.folded, seat.place = seat.folded + 1, recorded.sequence
+        seat.folded, seat.place, seat.anchor = seat.folded + 1, recorded.sequence, recorded
+        seat.chain = chained(seat.chain, recorded)
 
     # present -------------------------------------------------------------------------------------
 
@@ -226,6 +247,8 @@ class Runtime:
                 continue
             async with self.lab.turns.turn(sequence, seat.order):
                 self._fold(seat, delivery.recorded)
+                if self._recall:
+                    self._recall.draft(seat)
                 work = seat.open[sequence] = Work(delivery)
                 for n, reaction in enumerate(seat.agent.reaction_table.get(type(envelope.data), ())):
                     reacting = self._react(_Reacting(seat, work, reaction, f"{seat.name}/{n}"))
@@ -237,6 +260,8 @@ class Runtime:
                         await reacting
                 work.listening = False
             await seat.acknowledge()
+            if self._recall:
+                await self._recall.keep(seat)
 
     def _long_done(self, seat: Seat, work: Work, done: asyncio.Task[None]) -> None:
         self._notice(done)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.agent import Agent
-from bus.protocol import Delivery, Subscription
+from agents.runtime.snapshots import START
+from bus.protocol import Delivery, Recorded, Subscription
 
 
 @dataclass
@@ -41,6 +42,10 @@ class Seat:
     """Events in its memory."""
     place: int = 0
     """Place in the log of the last of them."""
+    chain: str = START
+    """Digest over their places and ids."""
+    anchor: Recorded | None = None
+    """The last of them; none as long as all of them came with a snapshot."""
     subscription: Subscription | None = None
     open: dict[int, Work] = field(default_factory=dict)
     """Place in the log → what is being worked on."""

@@ -18,7 +18,7 @@ from bus.reading import readable
 from contracts.envelope import Envelope
 from contracts.event import Event
 from contracts.identifiers import follow_up_id, root_id
-from contracts.presence import AgentFaulted, AgentStarted
+from contracts.presence import AgentFaulted, AgentStarted, AgentStopped
 
 Claims = Mapping[str, int]
 """Agent → the number of its start in this process."""
@@ -29,6 +29,8 @@ class Voice:
 
     Attributes:
         told: called with each event after it is stored.
+        roots: what was said without a cause in the log, but for starts and stops: id → kind.
+        complete: place up to which nothing is missing among the roots.
     """
 
     def __init__(self, lab: Lab, told: Callable[[Recorded], None]) -> None:
@@ -38,6 +40,10 @@ class Voice:
         self._past: dict[UUID, Event] = {}
         self._seen = 0
         self._claims: dict[str, int] = {}
+        self.roots: dict[UUID, str] = {}
+        self.complete = 0
+        self._publishing = 0
+        self._holed = False
 
     def knows(self, event_id: UUID) -> bool:
         """Whether the log has that event."""
@@ -51,6 +57,18 @@ class Voice:
         """
         return readable(self.lab.bus, self.lab.campaign, start, stop)
 
+    def recall(self, roots: Mapping[UUID, str], behind: int) -> None:
+        """Knows again what was said up to a place. What was said because of an event is looked for behind it."""
+        self.roots.update(roots)
+        self._known.update(roots)
+        self._seen = self.complete = behind
+
+    def _note(self, envelope: Envelope) -> None:
+        self._known[envelope.id] = envelope.type
+        # starts and stops carry their number in their id: the number is remembered instead
+        if envelope.causationid is None and not isinstance(envelope.data, AgentStarted | AgentStopped):
+            self.roots[envelope.id] = envelope.type
+
     def remember(self, recorded: Recorded, *, finished: bool) -> None:
         """Notes what the log has.
 
@@ -59,8 +77,8 @@ class Voice:
             finished: whether everything that it led to is in the log, too.
         """
         envelope = recorded.envelope
-        self._seen = recorded.sequence
-        self._known[envelope.id] = envelope.type
+        self._seen = self.complete = recorded.sequence
+        self._note(envelope)
         if envelope.causationid in self._unfinished and not isinstance(envelope.data, AgentFaulted):
             self._past[envelope.id] = envelope.data
         if not finished:
@@ -114,10 +132,19 @@ class Voice:
         with self.lab.telemetry.publication(envelope) as span:
             receipt = await self.lab.bus.publish(envelope)
             span.stored(receipt)
-        self._known[envelope.id] = envelope.type
+        self._note(envelope)
         self.told(Recorded(receipt.sequence, "", envelope, b"", envelope.time))
         before, self._seen = self._seen, max(self._seen, receipt.sequence)
-        await self._look_back(before, receipt.sequence - 1)
+        self._publishing += 1
+        try:
+            await self._look_back(before, receipt.sequence - 1)
+        except BaseException:
+            self._holed = True  # what stands there stays unknown in this life
+            raise
+        finally:
+            self._publishing -= 1
+        if not self._publishing and not self._holed:
+            self.complete = self._seen
         return receipt
 
     async def _look_back(self, after: int, last: int) -> None:
@@ -134,7 +161,7 @@ class Voice:
             return
         async for recorded in self.read(after + 1, last):
             event = recorded.envelope.data
-            self._known[recorded.envelope.id] = event.kind
+            self._note(recorded.envelope)
             if isinstance(event, AgentStarted) and event.start > self._claims.get(event.agent, event.start):
                 raise SeatTakenError(
                     event.agent, self._claims[event.agent], f"another that came later (start {event.start})"

@@ -12,6 +12,7 @@ from agents.planner import Planner
 from agents.retrainer import Retrainer
 from agents.review_desk import ReviewDesk
 from agents.runtime import Lab, Runtime
+from agents.runtime.snapshots import Snapshots
 from agents.scheduler import Scheduler
 from agents.synthesis_robot import SynthesisRobot
 from agents.trust_auditor import TrustAuditor
@@ -79,6 +80,8 @@ class House:
     seed: int = 7
     meanwhile: Callable[[Runtime, VirtualClock], object] | None = None
     """Something from outside, done when the lab has come to rest; returns an awaitable."""
+    snapshots: Callable[[], Snapshots] | None = None
+    """Where memories are kept over lives, if they are."""
 
     async def latest(self) -> datetime:
         """The time at which a new life begins: that of the last event, as `ops` does it."""
@@ -97,7 +100,8 @@ class House:
         """One life, to rest or to death."""
         clock = VirtualClock(await self.latest())
         bus = MortalBus(self.bus, dies_at, stored=stored)
-        runtime = Runtime(Lab(bus, clock, clock, self.workers, CAMPAIGN, self.seed, "0.0.0"), self.crew(clock))
+        lab = Lab(bus, clock, clock, self.workers, CAMPAIGN, self.seed, "0.0.0")
+        runtime = Runtime(lab, self.crew(clock), self.snapshots() if self.snapshots else None)
         life = Life(runtime, clock, 0)
         end = asyncio.create_task(self._to_rest(runtime, clock))
         death = asyncio.create_task(bus.dead.wait())
