@@ -89,6 +89,19 @@ def replay(
 
 
 @app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+    beside: Annotated[Path | None, typer.Option(help="Folder of another run, such as a random search.")] = None,
+    nats: Annotated[str | None, typer.Option(help="The NATS server that keeps the log, if not the folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Write a page about a run: what was made, what was found, and how far it can be believed."""
+    from ops.reports.writing import report_folder
+
+    raise typer.Exit(report_folder(folder, server=nats, beside=beside, as_json=as_json))
+
+
+@app.command()
 def identify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured powder patterns.")],
     elements: Annotated[str, typer.Option(help="Elements that the sample may contain: Ba,Ti,O")],

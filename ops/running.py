@@ -23,6 +23,7 @@ from contracts.errors import ContractError
 from ops.cli import FOUND_WANTING, INTERRUPTED, UNUSABLE, complain
 from ops.errors import OpsError
 from ops.lab import Order, Outcome, campaign_id, run
+from ops.reports.writing import report_after_run
 from ops.settings import CampaignFile, load_campaign
 from ops.tally import Tally
 
@@ -62,6 +63,8 @@ def run_campaign(wish: Wish) -> int:
     summary = outcome.summary(order)
     (outcome.folder / "report").mkdir(exist_ok=True)
     (outcome.folder / "report" / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    if (trouble := report_after_run(outcome.folder, order.nats)) is not None:
+        complain(trouble)
     _tell(order, outcome, console)
     if wish.as_json:
         sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
@@ -178,4 +181,4 @@ def _tell(order: Order, outcome: Outcome, console: Console) -> None:
         )
     for trouble in outcome.troubles[:5]:
         console.print(f"[yellow]broker: {trouble}[/yellow]")
-    console.print(f"Everything is in [bold]{outcome.folder}[/bold]: store/ (the log), blobs/, report/summary.json")
+    console.print(f"Everything is in [bold]{outcome.folder}[/bold]: store/ (the log), blobs/, report/index.html")
