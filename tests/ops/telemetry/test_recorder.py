@@ -12,7 +12,7 @@ from contracts.identifiers import candidate_of, chain_id
 from contracts.learning import ObservationRecorded
 from contracts.planning import CandidateProposed
 from contracts.scheduling import RunScheduled
-from contracts.synthesis import SampleSynthesised, StepFailed, StepStarted
+from contracts.synthesis import SampleSynthesised, StepCompleted, StepFailed, StepStarted
 from tests.agents.lab import CAMPAIGN, House
 from tests.agents.test_ring import build
 from tests.agents.toys import Splitter, Stumbling
@@ -151,3 +151,21 @@ async def test_a_life_after_a_crash_goes_on_in_the_same_traces(tmp_path: Path, m
     proposed = {chain_id(CAMPAIGN, e.candidate_id).hex for e in await house.events(CandidateProposed)}
     assert both & proposed
     assert len(await house.events(SampleSynthesised)) > 0
+
+
+async def test_an_action_over_a_crash_is_told_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The life that died tells that no fact came, the next one that it went on with an intent of before."""
+    whole = lucky(1)
+    await whole.live()
+    said = [(sequence, e.data) for sequence, e in whole.past()]
+    fatal, completed = next((n, e) for n, e in said if isinstance(e, StepCompleted))
+    house = lucky(1)
+    await live(house, tmp_path, monkeypatch, dies_at=fatal, stored=False)
+    (cut,) = [s for s in spans(tmp_path) if s["attributes"].get("key") == completed.key]
+    assert (cut["status"], cut["attributes"]["resumed"]) == ("error", False)
+    assert cut["status_text"] == "the reaction ended before the instrument had reported"
+    assert {s["name"] for s in spans(tmp_path) if s["attributes"].get("cancelled")} == {"synthesis_robot.make"}
+    await live(house, tmp_path, monkeypatch)
+    _, whole_span = [s for s in spans(tmp_path) if s["attributes"].get("key") == completed.key]
+    assert (whole_span["status"], whole_span["attributes"]["resumed"]) == ("unset", True)
+    assert whole_span["trace_id"] == cut["trace_id"]
