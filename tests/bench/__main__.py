@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.bench import publishing, sticks
+from tests.bench import publishing, restart, sticks
 
 
 def main() -> None:
     """Runs the benchmarks that need no data of their own."""
     asyncio.run(publishing.main())
+    asyncio.run(restart.main())
     sticks.main()
 
 
