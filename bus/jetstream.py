@@ -88,7 +88,7 @@ class JetStreamBus:
                 within,
             )
         except (TimeoutError, OSError, nats.errors.Error) as error:
-            await wire.client.close()
+            await cls(wire, blobs).close()
             raise BusConnectionError(
                 f"Expected a NATS server at {url}, got no connection within {within:.0f} s ({error or 'no answer'}). "
                 "Start the server, or leave --nats out to use the embedded one."

@@ -15,7 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.lives import Tale, crews, daemon, summary_of, virtual
+from tests.chaos.crews import crews
+from tests.chaos.lives import Tale, daemon, summary_of, virtual
 from tests.system.console import athanor, small, summary
 
 Life = Callable[[Path, Path, int, random.Random, int], Awaitable[Tale]]

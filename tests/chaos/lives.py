@@ -20,9 +20,8 @@ from bus.blobs import MemoryBlobs
 from bus.errors import BusError
 from bus.jetstream import JetStreamBus
 from bus.protocol import Recorded
-from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignFinished
-from tests.chaos.evidence import Findings, Seen, examine, look, lost, seen
+from tests.chaos.evidence import Findings, Seen, examine, lost, seen
 from tests.system.console import command, environment, read_log
 
 SPEED = 20_000
@@ -225,7 +224,7 @@ async def daemon(  # noqa: C901  one campaign, told from its first life to its l
             fresh = True
             while True:
                 began = time.monotonic()
-                over = await _finished(observer)
+                over = await finished(observer)
                 if over or tale.kills.total() >= kills:
                     break
                 if not await settled(observer, process, dice.randint(0, 6) + 7 * fresh, dice):
@@ -242,7 +241,7 @@ async def daemon(  # noqa: C901  one campaign, told from its first life to its l
                 if what == "daemon":
                     break
             deadline = time.monotonic() + LONGEST
-            while process.poll() is None and not (over := await _finished(observer)):
+            while process.poll() is None and not (over := await finished(observer)):
                 if time.monotonic() > deadline:
                     tale.wrong.append(f"never finished: {log.read_text(errors='replace')[-1500:]}")
                     return tale
@@ -262,7 +261,7 @@ async def daemon(  # noqa: C901  one campaign, told from its first life to its l
     return tale
 
 
-async def _finished(observer: Observer) -> bool:
+async def finished(observer: Observer) -> bool:
     """Whether the campaign has come to its end."""
     if await observer.last() is None or observer.bus is None:
         return False
@@ -271,65 +270,6 @@ async def _finished(observer: Observer) -> bool:
             return any([isinstance(r.envelope.data, CampaignFinished) async for r in observer.bus.read()])
     except TimeoutError:
         return False
-
-
-CREWS = ("planner,trust_auditor,review_desk,scheduler", "synthesis_robot,xrd_analyser,retrainer")
-
-
-async def crews(  # noqa: C901  one campaign, told from its first life to its last
-    campaign: Path, out: Path, kills: int, dice: random.Random, seed: int
-) -> Tale:
-    """Two processes with some agents each, over a broker of their own: one of them is killed, the other lives on."""
-    tale, server = Tale("crews"), await EmbeddedServer.start(out.with_suffix(".server"))
-    logs = [out.with_suffix(f".{n}.log") for n in range(2)]
-    alive: list[subprocess.Popen[bytes]] = []
-
-    def start(n: int) -> subprocess.Popen[bytes]:
-        shared = ["up", "--campaign", campaign, "--seed", seed, "--out", out, "--speed", SPEED, "--http-port", 0]
-        return begin([*shared, "--nats", server.url, "--agents", CREWS[n]], logs[n])
-
-    observer = Observer(server.folder)
-    try:
-        out.mkdir()
-        alive.append(start(0))
-        while not (out / "campaign.json").exists():
-            await asyncio.sleep(0.05)
-        alive.append(start(1))
-        deadline = time.monotonic() + LONGEST
-        while not await _finished(observer):
-            if time.monotonic() > deadline:
-                tale.wrong.append(f"never finished: {[p.read_text(errors='replace')[-800:] for p in logs]}")
-                return tale
-            if tale.kills.total() < kills:
-                began, n = time.monotonic(), dice.randint(0, 1)
-                await asyncio.sleep(dice.random() * 6)
-                tale.before.append(("crew of agents", await observer.log()))
-                kill(alive[n].pid)
-                alive[n].wait()
-                tale.kills["crew of agents"] += 1
-                alive[n] = start(n)
-                tale.restarts["crew of agents"] += 1
-                tale.seconds["crew of agents"] += time.monotonic() - began
-                deadline = time.monotonic() + LONGEST
-            else:
-                await asyncio.sleep(0.2)
-            for n, process in enumerate(alive):
-                if process.poll() is not None:
-                    tale.wrong.append(f"ended with {process.poll()}: {logs[n].read_text(errors='replace')[-1500:]}")
-                    return tale
-        for process in alive:
-            process.send_signal(signal.SIGTERM)
-        for process in alive:
-            process.wait(120)
-        tale.close(await look(server.url), out)
-    finally:
-        for process in alive:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-        await observer.close()
-        await server.stop()
-    return tale
 
 
 def summary_of(out: Path) -> dict[str, Any]:
