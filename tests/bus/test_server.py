@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from bus.errors import ServerStartError
@@ -93,3 +94,32 @@ async def test_a_port_in_use_is_said(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ServerStartError, match=rf"port {port} .*--nats URL"):
             await EmbeddedServer.start(tmp_path, port=port)
+
+
+async def test_mqtt_is_spoken_where_it_is_said_to_be(tmp_path: Path) -> None:
+    """The listener takes a free port, which is told; a fixed one stays what it was; nobody gets one unasked."""
+    server = await EmbeddedServer.start(tmp_path, mqtt_port=-1)
+    host, port = server.mqtt_url.removeprefix("mqtt://").split(":")
+    async with aiomqtt.Client(host, int(port)) as client:
+        await client.subscribe("a/b")
+        await client.publish("a/b", b"heard")
+        assert (await asyncio.wait_for(anext(client.messages), 20)).payload == b"heard"
+    await server.stop()
+    server = await EmbeddedServer.start(tmp_path, mqtt_port=int(port))
+    assert server.mqtt_url == f"mqtt://{host}:{port}"
+    await server.stop()
+    server = await EmbeddedServer.start(tmp_path)
+    assert server.mqtt_url == ""
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0
+    await server.stop()
+
+
+async def test_an_mqtt_port_in_use_is_said(tmp_path: Path) -> None:
+    """The message names the port, before a server is started that could only half listen."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerStartError, match=rf"port {port} of 127\.0\.0\.1 to be free"):
+            await EmbeddedServer.start(tmp_path, mqtt_port=port)
