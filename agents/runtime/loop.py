@@ -22,7 +22,7 @@ from agents.errors import ReplayDivergedError, SeatTakenError
 from agents.runtime.lab import Lab, moment_of
 from agents.runtime.recalling import Recall
 from agents.runtime.seats import Seat, Work
-from agents.runtime.snapshots import Snapshots, chained
+from agents.runtime.snapshots import Anchor, Snapshots, chained
 from agents.runtime.voice import Voice
 from bus.protocol import Recorded
 from bus.telemetry import Attempt, ReactionSpan
@@ -71,7 +71,8 @@ class Runtime:
         self.watchers: list[Callable[[Recorded], None]] = []
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._voice = Voice(lab, self._stored)
-        self._recall = Recall(lab, self._voice, snapshots) if snapshots else None
+        self._voice.noticed = self._hear_of
+        self._recall = Recall(lab, self._voice, snapshots, self.seats) if snapshots else None
         self._stopping = False
         for agent in agents:
             agent.attach(self)
@@ -105,11 +106,11 @@ class Runtime:
             FoldError: an agent cannot remember what is in the log.
         """
         floors = await self._floors()
-        behind = await self._recall.restore(self.seats, floors) if self._recall else 0
+        behind = await self._recall.restore(floors) if self._recall else 0
         async for recorded in self._voice.read(behind + 1):
             self._remember_past(recorded, floors)
         if self._recall:
-            await self._recall.keep_past(self.seats)
+            await self._recall.keep_past()
         for seat in self.seats:
             await self._voice.claim(
                 AgentStarted(
@@ -200,6 +201,7 @@ class Runtime:
                 seat.starts = max(seat.starts, event.start)
             if type(event) not in seat.agent.kinds():
                 continue
+            seat.heard_of = recorded.sequence
             if recorded.sequence <= seat.place:
                 continue  # it came with a snapshot
             if recorded.sequence <= floors[seat.name]:
@@ -214,7 +216,7 @@ class Runtime:
     def _fold(self, seat: Seat, recorded: Recorded) -> None:
         MOMENT.set(moment_of(self.lab.seed, seat.name, recorded.envelope))
         seat.agent.fold(recorded.envelope.data)
-        seat.folded, seat.place, seat.anchor = seat.folded + 1, recorded.sequence, recorded
+        seat.folded, seat.place, seat.anchor = seat.folded + 1, recorded.sequence, Anchor.of(recorded)
         seat.chain = chained(seat.chain, recorded)
 
     # present -------------------------------------------------------------------------------------
@@ -224,8 +226,14 @@ class Runtime:
         for seat in self.seats:
             if type(recorded.envelope.data) in seat.agent.kinds():
                 self.lab.turns.expect(recorded.sequence, seat.order)
+        self._hear_of(recorded)
         for watch in self.watchers:
             watch(recorded)
+
+    def _hear_of(self, recorded: Recorded) -> None:
+        for seat in self.seats:
+            if type(recorded.envelope.data) in seat.agent.kinds():
+                seat.heard_of = max(seat.heard_of, recorded.sequence)
 
     def _guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task whose failure ends the run with its own error instead of vanishing."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.agent import Agent
-from agents.runtime.snapshots import START
-from bus.protocol import Delivery, Recorded, Subscription
+from agents.runtime.snapshots import START, Anchor
+from bus.protocol import Delivery, Subscription
 
 
 @dataclass
@@ -44,8 +44,10 @@ class Seat:
     """Place in the log of the last of them."""
     chain: str = START
     """Digest over their places and ids."""
-    anchor: Recorded | None = None
-    """The last of them; none as long as all of them came with a snapshot."""
+    anchor: Anchor | None = None
+    """The last of them."""
+    heard_of: int = 0
+    """Place of the last event in the log that concerns it, as far as this process knows."""
     subscription: Subscription | None = None
     open: dict[int, Work] = field(default_factory=dict)
     """Place in the log → what is being worked on."""

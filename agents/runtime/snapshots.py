@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agents.runtime.seats import Seat
 
 EVERY = 500
-"""Folded events between two snapshots of a memory."""
+"""Events in the log between two snapshots of a memory."""
 START = hashlib.sha256(b"athanor memory chain 1").hexdigest()
 """The chain before the first event."""
 
@@ -71,7 +71,10 @@ class MemorySnapshot(BaseModel):
     agent: str
     code_version: str
     schema_sha256: str
-    anchor: Anchor
+    anchor: Anchor | None
+    """The last event that went in; none if nothing has happened yet that concerns the agent."""
+    complete: int
+    """Place up to which nothing that concerns the agent is missing."""
     folded: int
     """Events that went in."""
     chain: str
@@ -82,18 +85,22 @@ class MemorySnapshot(BaseModel):
     memory: str
     """JSON, whose digest it is."""
 
+    @property
+    def place(self) -> int:
+        """Place of the last event that went in."""
+        return self.anchor.sequence if self.anchor else 0
+
     @classmethod
-    def of(cls, seat: Seat, campaign: str, code_version: str, starts: int) -> MemorySnapshot | None:
-        """The memory of a seat as it is now; none before its first event."""
-        if seat.anchor is None:
-            return None
+    def of(cls, seat: Seat, campaign: str, code_version: str, starts: int) -> MemorySnapshot:
+        """The memory of a seat as it is now."""
         memory = seat.agent.memory
         return cls(
             campaign=campaign,
             agent=seat.name,
             code_version=code_version,
             schema_sha256=schema_of(type(memory)),
-            anchor=Anchor.of(seat.anchor),
+            anchor=seat.anchor,
+            complete=seat.place,
             folded=seat.folded,
             chain=seat.chain,
             starts=starts,
@@ -113,7 +120,7 @@ class MemorySnapshot(BaseModel):
         if memory.digest() != self.memory_sha256:
             return "its memory is not the one that its digest names"
         seat.agent.memory = memory
-        seat.folded, seat.chain, seat.place = self.folded, self.chain, self.anchor.sequence
+        seat.folded, seat.chain, seat.place, seat.anchor = self.folded, self.chain, self.place, self.anchor
         seat.starts = max(seat.starts, self.starts)
         return ""
 
@@ -137,7 +144,7 @@ class Snapshots:
     """The snapshots in a folder: the last two of each, each written whole or not at all.
 
     Attributes:
-        every: folded events between two snapshots of a memory.
+        every: events in the log between two snapshots of a memory.
         passed_over: told of each snapshot that is not used, and why.
     """
 

@@ -29,12 +29,14 @@ class Voice:
 
     Attributes:
         told: called with each event after it is stored.
+        noticed: called with each event that another process has stored meanwhile.
         roots: what was said without a cause in the log, but for starts and stops: id → kind.
         complete: place up to which nothing is missing among the roots.
     """
 
     def __init__(self, lab: Lab, told: Callable[[Recorded], None]) -> None:
         self.lab, self.told = lab, told
+        self.noticed: Callable[[Recorded], None] = lambda _: None
         self._known: dict[UUID, str] = {}
         self._unfinished: set[UUID] = set()
         self._past: dict[UUID, Event] = {}
@@ -162,6 +164,7 @@ class Voice:
         async for recorded in self.read(after + 1, last):
             event = recorded.envelope.data
             self._note(recorded.envelope)
+            self.noticed(recorded)
             if isinstance(event, AgentStarted) and event.start > self._claims.get(event.agent, event.start):
                 raise SeatTakenError(
                     event.agent, self._claims[event.agent], f"another that came later (start {event.start})"

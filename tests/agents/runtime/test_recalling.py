@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from agents.agent import Agent, folds
 from agents.runtime import Lab, Runtime
 from agents.runtime.snapshots import MemorySnapshot, Snapshots
 from bus.codec import decode, encode
-from contracts.campaigns import CampaignPaused
+from contracts.campaigns import CampaignFinished, CampaignPaused
 from contracts.identifiers import root_id
 from contracts.presence import AgentStarted, LabTroubled
 from ops.clock import VirtualClock
 from tests.agents.lab import CAMPAIGN, House
 from tests.agents.test_ring import build, same_facts
-from tests.agents.toys import Counting, Splitter, Waiter
+from tests.agents.toys import Counting, Notes, Splitter, Waiter
 from tests.contracts.examples import EPOCH
 
 AGENTS = ("splitter", "waiter", "counting")
@@ -75,6 +76,29 @@ async def test_a_restart_reads_the_tail_only(tmp_path: Path, monkeypatch: pytest
     assert await house.events(LabTroubled) == []
     await house.live()
     assert {s.start for s in (await last_starts(house)).values()} == {3}
+
+
+async def test_an_agent_that_hears_nothing_holds_nobody_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed after a long life: who seldom hears anything has missed nothing, and the tail is short all the same."""
+
+    class Deaf(Agent[Notes]):
+        name = "deaf"
+
+        def __init__(self) -> None:
+            super().__init__(Notes())
+
+        @folds(CampaignFinished)
+        def note(self, event: CampaignFinished) -> None:
+            self.memory.heard.append(event.reason)
+
+    house = chain(tmp_path, every=20)
+    others = house.crew
+    house.crew = lambda clock: [Deaf(), *others(clock)]
+    await house.live()
+    whole, places = await house.bus.last_sequence(), reads(house, monkeypatch)
+    await house.live()
+    assert 0 < len(places) < whole / 2
+    assert {n: s.memory_sha256 for n, s in (await last_starts(house)).items()} == await memories(house)
 
 
 def _damage(folder: Path, name: str) -> None:
@@ -142,7 +166,7 @@ async def test_a_snapshot_of_another_log_is_not_used(tmp_path: Path) -> None:
     """The very event that it ends with has to stand at its place."""
     house = chain(tmp_path)
     await house.live(stop=True)
-    _forge(house, Snapshots(tmp_path).read("counting", MemorySnapshot)[0].anchor.sequence)
+    _forge(house, Snapshots(tmp_path).read("counting", MemorySnapshot)[0].place)
     (tmp_path / "counting.previous.json").unlink(missing_ok=True)
     await house.live()
     told = [e.reason for e in await house.events(LabTroubled)]
@@ -157,11 +181,11 @@ async def test_a_changed_past_is_noticed_when_it_is_read(tmp_path: Path) -> None
     (tmp_path / "counting.previous.json").unlink(missing_ok=True)
     _change(code_version="0.0.1")(tmp_path, "counting")
     first = next(n for n, e in house.past() if e.type == "review.decided")
-    assert first < snapshot.anchor.sequence
+    assert first < snapshot.place
     _forge(house, first)
     await house.live()
     told = [e.reason for e in await house.events(LabTroubled)]
-    assert any(f"the log up to {snapshot.anchor.sequence} is not the one that counting folded" in w for w in told)
+    assert any(f"the log up to {snapshot.place} is not the one that counting folded" in w for w in told)
 
 
 async def test_without_what_was_said_unasked_the_whole_log_is_read(
