@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ def listening(out: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Observator
     observatory = observe(out, "test", "0.0.0")
     init: Callable[..., None] = Runtime.__init__
 
-    def observed(self: Runtime, lab: Lab, agents: Any) -> None:
-        init(self, Lab(**{**vars(lab), "telemetry": observatory.telemetry}), agents)
+    def observed(self: Runtime, lab: Lab, *rest: Any) -> None:
+        init(self, replace(lab, telemetry=observatory.telemetry), *rest)
         self.watchers.append(observatory.note)
 
     with monkeypatch.context() as patched:
