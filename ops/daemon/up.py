@@ -32,8 +32,9 @@ from ops.daemon.card import Card
 from ops.daemon.face import Face, Facts
 from ops.daemon.notify import notify, watchdog_seconds
 from ops.daemon.settings import DaemonFile, load_daemon_file
-from ops.errors import OpsError
+from ops.errors import NoRoomError, OpsError
 from ops.lab import Order, Session, check_folder, prepare
+from ops.room import PATIENCE, check_room, watch_room
 from ops.settings import load_campaign
 from ops.telemetry.observatory import Observatory, observe
 from ops.telemetry.queues import keep_looking
@@ -78,6 +79,7 @@ class Daemon:
     async def run(self) -> None:
         """From the start to a stop in good order."""
         self.order.out.mkdir(parents=True, exist_ok=True)
+        check_room(self.order.out)
         check_folder(self.order)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -116,7 +118,13 @@ class Daemon:
             self.told(f"{card.campaign} is up: {', '.join(a.name for a in session.agents)}")
             self.told(f"status at {face.url}/status, broker at {url}, everything in {self.order.out}")
             notify(READY=1, STATUS="agents are at work")
-            await self._work(session, bus)
+            try:
+                await self._work(session, bus)
+            except NoRoomError as error:
+                notify(STOPPING=1)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(session.runtime.stop(str(error)), PATIENCE)
+                raise
             notify(STOPPING=1)
             await session.runtime.stop("the daemon was told to stop")
             self.told("Drained. The same command goes on from here.")
@@ -126,6 +134,7 @@ class Daemon:
         beside: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._tell_troubles(session)),
             asyncio.ensure_future(self._give_signs_of_life()),
+            asyncio.ensure_future(watch_room(self.order.out)),
             asyncio.ensure_future(keep_looking(bus, session.runtime.durables, self._observatory)),
         ]
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
