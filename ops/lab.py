@@ -34,6 +34,7 @@ from contracts.campaigns import CampaignStarted
 from contracts.instruments import Diffractometer
 from ops.clock import RealClock, VirtualClock
 from ops.errors import CampaignFileError, ResumeError, StalledError
+from ops.room import check_room, watch_room
 from ops.settings import CampaignFile, Diffraction
 from ops.tally import Tally
 from ops.telemetry.observatory import Observatory, observe
@@ -159,6 +160,7 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     """
     began = time.perf_counter()
     order.out.mkdir(parents=True, exist_ok=True)
+    check_room(order.out)
     check_folder(order)
     server = None if order.nats else await EmbeddedServer.start(order.out / "store")
     observatory = observe(order.out, campaign_id(order), version(), wanted=order.telemetry)
@@ -262,7 +264,7 @@ async def _with_bus(
     try:
         if tally.finished is None:
             await session.begin()
-            interrupted = await _until_done(runtime, session.clock, tally)
+            interrupted = await _until_done(runtime, session.clock, tally, order.out)
             await runtime.stop("interrupted" if interrupted else "the campaign has ended")
         else:
             await runtime.recall()
@@ -295,7 +297,7 @@ def _started(order: Order, world: _World) -> CampaignStarted:
     )
 
 
-async def _until_done(runtime: Runtime, clock: RealClock | VirtualClock, tally: Tally) -> bool:
+async def _until_done(runtime: Runtime, clock: RealClock | VirtualClock, tally: Tally, out: Path) -> bool:
     """Waits for the end; whether it came by a signal."""
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
@@ -303,17 +305,19 @@ async def _until_done(runtime: Runtime, clock: RealClock | VirtualClock, tally: 
         loop.add_signal_handler(number, asked_to_stop.set)
     stop: asyncio.Future[Any] = asyncio.ensure_future(asked_to_stop.wait())
     end: asyncio.Future[Any] = asyncio.ensure_future(_ended(clock, tally))
+    full: asyncio.Future[Any] = asyncio.ensure_future(watch_room(out))
     try:
-        await asyncio.wait({stop, end, runtime.failure}, return_when=asyncio.FIRST_COMPLETED)
-        if runtime.failure.done():
-            runtime.failure.result()
+        await asyncio.wait({stop, end, full, runtime.failure}, return_when=asyncio.FIRST_COMPLETED)
+        for trouble in (runtime.failure, full):
+            if trouble.done():
+                trouble.result()
         if stop.done() and not end.done():
             return True
         end.result()
         return False
     finally:
-        stop.cancel()
-        end.cancel()
+        for waiting in (stop, end, full):
+            waiting.cancel()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 

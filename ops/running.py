@@ -137,8 +137,10 @@ class _Picture:
         doing = Table.grid(padding=(0, 2))
         for agent, words in tally.doing.items():
             doing.add_row(Text(agent, style="cyan"), Text(words))
+        bar = Table.grid(expand=True)  # a bar by itself does not end its line
+        bar.add_row(ProgressBar(total=total, completed=min(tally.vials, total)))
         parts: list[Any] = [
-            ProgressBar(total=total, completed=min(tally.vials, total)),
+            bar,
             Text(_line(tally), style="bold"),
             doing,
         ]
