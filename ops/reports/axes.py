@@ -212,6 +212,18 @@ def thinned(points: Sequence[tuple[float, float]], tolerance: float = 0.2) -> li
     return [points[n] for n in sorted(keep)]
 
 
+def enveloped(points: Sequence[tuple[float, float]], width: float = 0.5) -> list[tuple[float, float]]:
+    """The highest and lowest point of each column of so many pixels: peaks stay, whatever the number of points."""
+    columns: dict[int, list[tuple[float, float]]] = {}
+    for point in points:
+        columns.setdefault(math.floor(point[0] / width), []).append(point)
+    kept: list[tuple[float, float]] = []
+    for column in columns.values():
+        ends = {min(column, key=lambda p: p[1]), max(column, key=lambda p: p[1])}
+        kept += [p for p in dict.fromkeys(column) if p in ends]
+    return kept
+
+
 def drawing(width: float, height: float, title: str, *children: Child) -> Node:
     """A whole drawing; the title is what a screen reader says."""
     return el(

@@ -74,7 +74,7 @@ def _row(candidate: Candidate, goal: Goal, *, best: bool) -> Node:
         _number(told.utility if told else None, 3),
         el("td", _why(candidate, goal), class_="wide why"),
     ]  # fmt: skip
-    return el("tr", cells, id=candidate.name, class_=f"{slug(fate)}{' best' if best else ''}")
+    return el("tr", cells, id=candidate.name, class_=f"{slug(fate)}{' top' if best else ''}")
 
 
 def _measured(candidate: Candidate) -> tuple[Node, Node]:

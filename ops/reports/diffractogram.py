@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.designs import elements_in
-from ops.reports.axes import Frame, Scale, drawing, label, line, thinned
+from ops.reports.axes import Frame, Scale, drawing, enveloped, label, line, thinned
 from ops.reports.evidence import Evidence
 from ops.reports.markup import Child, Node, el, number
 from ops.reports.story import Candidate
@@ -25,6 +25,8 @@ WIDTH, LEFT, RIGHT = 980.0, 74.0, 12.0
 SMALL, SMALL_TALL = 480.0, 180.0
 REACH = 0.25
 """Degrees around a line in which its peak is looked for."""
+MANY = 6000
+"""Points above which a curve is drawn by its envelope."""
 PHASES = 5
 """Colours of phases; further ones begin again."""
 SAME_LATTICE, SAME_SHARE = 2e-4, 0.005
@@ -148,7 +150,8 @@ def _pairs(x: Array, y: Array) -> list[tuple[float, float]]:
 
 
 def _curve(x: Array, y: Array, frame: Frame, kind: str) -> Node:
-    return el("path", class_=kind, d=line(thinned([frame.point(a, b) for a, b in _pairs(x, y)])))
+    points = [frame.point(a, b) for a, b in _pairs(x, y)]
+    return el("path", class_=kind, d=line(thinned(enveloped(points) if len(points) > MANY else points)))
 
 
 def _phase_row(phase: PhasePicture, n: int, picture: Picture, x: Scale, top: float) -> Node:

@@ -17,14 +17,14 @@ def header(story: Story, evidence: Evidence) -> Node:
         "header",
         el("p", "Athanor campaign report", class_="eyebrow"),
         el("h1", prose(story.plan.title)),
-        _lead(story),
+        _lead(story, evidence),
         _simulated(story),
         el("div", _best(story), _numbers(story), class_="summary"),
         el("p", faults(evidence.summary), class_="aside") if story.started.simulated else None,
     )
 
 
-def _lead(story: Story) -> Node:
+def _lead(story: Story, evidence: Evidence) -> Node:
     plan, started, tally = story.plan, story.started, story.tally
     goal = plan.goal
     clock = "virtual clock" if started.virtual else "real clock"
@@ -39,14 +39,16 @@ def _lead(story: Story) -> Node:
         ),
         ("campaign", f"{story.campaign}, seed {started.seed}, {plan.planner.strategy.value} strategy"),
         ("lab time", f"{dates}, {fixed(tally.days, 1)} days on the lab's {clock}"),
-        ("ended", _ending(story)),
+        ("ended", _ending(story, evidence)),
     ]
     return el("dl", [[el("dt", name), el("dd", words)] for name, words in facts], class_="lead")
 
 
-def _ending(story: Story) -> str:
+def _ending(story: Story, evidence: Evidence) -> str:
     if story.finished is not None:
         return story.finished.reason
+    if evidence.summary is not None and evidence.summary.get("interrupted") is True:
+        return "not finished: it was interrupted; the same command goes on"
     if story.exhausted is not None:
         return f"not finished; the planner said: {story.exhausted.reason}"
     return "not finished: the log stops before the campaign came to its end"

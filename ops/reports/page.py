@@ -76,8 +76,9 @@ def _troubles(troubles: Sequence[str]) -> Node | None:
     """What could not be read or does not agree, before anybody looks at a figure."""
     if not troubles:
         return None
+    title = el("strong", "Something is missing or does not agree")
     rows = [el("li", trouble) for trouble in dict.fromkeys(troubles)]
-    return el("div", el("strong", "This report is not complete"), el("ul", rows), class_="troubles", role="alert")
+    return el("div", title, el("ul", rows), class_="troubles", role="alert")
 
 
 def _figure(drawn: Child, words: Child, kind: str = "") -> Node:

@@ -37,7 +37,7 @@ def test_the_run_leaves_a_page_with_the_numbers_of_its_summary(ran: tuple[dict[s
     page = read(text)
     assert (page.wrong, page.open, page.fetched) == ([], [], [])
     assert not re.search(r"https?://|@import|url\(", text)
-    assert "This report is not complete" not in text
+    assert "Something is missing or does not agree" not in text
     counts = {key: int(n) for key, n in re.findall(r'data-count="(\w+)"><b>(\d+)</b>', text)}
     assert counts == {key: told[key] for key in counts}
     assert len(counts) == 12
@@ -80,7 +80,7 @@ async def test_a_missing_artefact_is_named_and_the_page_written(
         pytest.skip("this run needs no artefact")
     assert answer.returncode == 1
     text = (out / "report" / "index.html").read_text(encoding="utf-8")
-    assert "This report is not complete" in text
+    assert "Something is missing or does not agree" in text
     for sample in needed:
         assert patterns[sample].sha256 in text
         assert patterns[sample].sha256 in answer.stderr

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ops.reports.axes import Frame, Scale, decimals, drawing, grouped, line, root_span, span, thinned, tick_step
+from ops.reports.axes import (
+    Frame,
+    Scale,
+    decimals,
+    drawing,
+    enveloped,
+    grouped,
+    line,
+    root_span,
+    span,
+    thinned,
+    tick_step,
+)
 from tests.ops.reports.telling import tree, words
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
@@ -103,6 +115,19 @@ def _distance(p: tuple[float, float], a: tuple[float, float], b: tuple[float, fl
     if a == b:
         return math.dist(p, a) if p != a else 0.0
     return abs((p[0] - a[0]) * (b[1] - a[1]) - (p[1] - a[1]) * (b[0] - a[0])) / math.dist(a, b)
+
+
+def test_an_envelope_keeps_every_peak() -> None:
+    """Of a hundred thousand points two a column are left, the highest and the lowest among them, in their order."""
+    points = [(n / 500, float((n * 7919) % 1000)) for n in range(100_000)]
+    points[54_321] = (54_321 / 500, 5000.0)
+    kept = enveloped(points)
+    assert len(kept) <= 2 * 401
+    assert kept == sorted(kept)
+    assert set(kept) <= set(points)
+    assert max(y for _, y in kept) == 5000
+    assert enveloped([(0.1, 2.0), (0.2, 2.0)]) == [(0.1, 2.0)]
+    assert enveloped([]) == []
 
 
 def test_a_straight_curve_is_two_points() -> None:

@@ -69,6 +69,13 @@ def test_a_campaign_without_labels_or_end_says_so() -> None:
     assert "None of 1 label shows a perovskite" in words(header(barren, EVIDENCE))
 
 
+def test_an_interrupted_run_is_told_how_to_go_on() -> None:
+    """The summary knows that somebody stopped it; the log alone cannot."""
+    bare = tell(recorded([started(), said.proposed(1)]), "here")
+    stopped = replace(EVIDENCE, summary={**(EVIDENCE.summary or {}), "interrupted": True})
+    assert "it was interrupted; the same command goes on" in words(header(bare, stopped))
+
+
 def test_a_title_is_only_text() -> None:
     """Campaign files are written by people."""
     plan = PLAN.model_copy(update={"title": "<img src=x onerror=alert(1)> & BaSnO3"})

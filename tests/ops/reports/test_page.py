@@ -114,7 +114,7 @@ def test_what_is_missing_stands_before_everything_else(told: Story, whole: Evide
     bare = replace(whole, blobs=MemoryBlobs(), troubles=["Sequence 7 of the log cannot be read. <garbage>"])
     shown = page(told, bare)
     before = shown[: shown.index("<main")]
-    assert "This report is not complete" in before
+    assert "Something is missing or does not agree" in before
     assert "Sequence 7 of the log cannot be read. &lt;garbage&gt;" in before
     assert "c-0001-v1.xy" in before
     assert "c-0003-v1.xy" in before
