@@ -49,7 +49,8 @@ def progress(
     pairs = [(a, b, x * y) for a, x in a_site.items() for b, y in b_site.items()]
     left, slowest = 1.0, 1.0
     for n, firing in enumerate(firings):
-        left *= (1 - sum(w * conversion(firing, a, b) for a, b, w in pairs)) ** (4 / 3 if n else 1.0)
+        unreacted = 1 - sum(w * conversion(firing, a, b) for a, b, w in pairs)
+        left *= max(unreacted, 0.0) ** (4 / 3 if n else 1.0)  # shares may sum to a rounding error above one
         slowest = min(slowest, 1 - min(conversion(firing, a, b) for a, b, _ in pairs))
     return 1 - left, 0.35 * slowest ** (0.6 * len(firings))
 

@@ -128,3 +128,12 @@ def test_barium_leaves_before_strontium_and_calcium_stays() -> None:
     )
     assert left["Ca"] == 1.0
     assert (1 - left["Ba"]) / (1 - left["Sr"]) == pytest.approx(4, rel=0.1)
+
+
+def test_shares_that_sum_to_a_rounding_error_above_one_react_completely() -> None:
+    """Thirds and tenths do not sum to one exactly; what is left is nothing, and never a complex number."""
+    a_site = {"Ba": 0.1, "Sr": 0.2, "Ca": 0.7000000000000002}
+    assert sum(a_site.values()) > 1
+    reacted, uneven = progress([Firing(1600, 200)] * 3, a_site, {"Ti": 1.0})
+    assert reacted == 1.0
+    assert uneven >= 0
