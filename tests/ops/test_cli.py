@@ -23,7 +23,9 @@ def test_help_lists_every_command() -> None:
     """A newcomer sees what there is."""
     told = athanor("--help")
     assert told.returncode == 0
-    for command in ("run", "replay", "identify", "catalogue"):
+    for command in (
+        "run", "replay", "identify", "catalogue", "report", "up", "status", "pause", "resume", "stop", "doctor",
+    ):  # fmt: skip
         assert command in told.stdout
 
 
