@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import secrets
+import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from uuid import getnode
 
 from opentelemetry import propagate
 from pydantic import ValidationError
@@ -51,6 +52,9 @@ MOST_BYTES = 900_000
 """Largest question; brokers throw out a client that sends more than they take, commonly 1 MB."""
 MEMORY = 1000
 """Answered questions that are remembered, to tell what comes twice from what was never asked."""
+
+_DRIVERS = itertools.count(1)
+"""Drivers that this process has made."""
 
 
 @dataclass
@@ -91,7 +95,9 @@ class MqttSynthesiser:
         """Args: the instrument's topics; its broker; the lab's clock; who is told of troubles; real seconds."""
         self.topics, self.clock = topics, clock
         self._on_trouble, self._patience = on_trouble, patience
-        self.client = f"lab-{secrets.token_hex(6)}"
+        # of this process, this driver and this life: another's answers must not be taken for ours
+        life = int(clock.now().timestamp() * 1e6)
+        self.client = f"lab-{getnode():x}-{os.getpid():x}-{next(_DRIVERS)}-{life:x}"
         self.troubles: Counter[str] = Counter()
         self.online: bool | None = None
         self._count = itertools.count(1)
