@@ -45,6 +45,7 @@ class TroubleKind(StrEnum):
     BROKER = "broker"
     CLOCK = "clock"
     DISK = "disk"
+    INSTRUMENT = "instrument"
 
 
 class LabTroubled(Event, kind="presence.lab_troubled"):
