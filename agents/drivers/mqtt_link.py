@@ -21,6 +21,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 15.0
 """Real seconds before a lost connection is made again; the pause doubles in between."""
 PATIENCE = 5.0
 """Real seconds that the broker may take to answer."""
+GOODBYE = 1.0
+"""Real seconds that taking leave of the broker may take."""
 KEEPALIVE = 15
 """Real seconds after which a silent connection is tried out."""
 NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
@@ -75,9 +77,10 @@ class Link:
 
     async def close(self) -> None:
         """Disconnects for good."""
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
+            # more than once: a wait_for in aiomqtt that has its answer at this very moment swallows a cancellation
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=GOODBYE)
 
     async def say(self, topic: str, payload: bytes) -> None:
         """Sends a message when the connection is up; it may be lost all the same."""
@@ -85,12 +88,13 @@ class Link:
             await self.up.wait()
             if (client := self._client) is None:
                 continue
-            try:
-                await client.publish(topic, payload, timeout=PATIENCE)
-            except aiomqtt.MqttError:
-                await asyncio.sleep(FIRST_PAUSE)  # the connection is gone, or will be found to be
-            else:
+            # in a task of its own: aiomqtt waits in a way that swallows the cancellation of whoever waits with it
+            sending = asyncio.create_task(client.publish(topic, payload, timeout=PATIENCE))
+            sending.add_done_callback(_forget)
+            await asyncio.wait([sending])
+            if sending.exception() is None:
                 return
+            await asyncio.sleep(FIRST_PAUSE)  # the connection is gone, or will be found to be
 
     async def _stay(self) -> None:
         pause = FIRST_PAUSE
@@ -147,6 +151,12 @@ class Link:
         self._tried.set()
         if news:
             self._changed(why)
+
+
+def _forget(sending: asyncio.Task[None]) -> None:
+    """Looks at the error of a message that nobody waits for any more, so that it is not complained about."""
+    if not sending.cancelled():
+        sending.exception()
 
 
 def _is_denied(code: int | ReasonCode) -> bool:
