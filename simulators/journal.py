@@ -40,18 +40,27 @@ class Journal:
         self._entries: dict[str, Entry] = {}
         self._unreadable: set[str] = set()
         self.folder.mkdir(parents=True, exist_ok=True)
-        found = []
-        for path in self.folder.glob("*.json"):
-            try:
-                found.append(_read(path))
-            except (OSError, ValueError, KeyError, TypeError):
-                self._unreadable.add(path.stem)
-        for entry in sorted(found, key=lambda e: e.order):
-            self._entries[entry.key] = entry
+        self._seen: set[str] = set()
+        self.look()
 
     def __iter__(self) -> Iterator[Entry]:
         """Entries in the order in which they were made."""
         return iter(self._entries.values())
+
+    def look(self) -> list[Entry]:
+        """Reads what has come since the last look, from whichever process; the new entries in their order."""
+        found = []
+        for path in self.folder.glob("*.json"):
+            if path.stem in self._seen:
+                continue
+            self._seen.add(path.stem)
+            try:
+                found.append(_read(path))
+            except (OSError, ValueError, KeyError, TypeError):
+                self._unreadable.add(path.stem)
+        found.sort(key=lambda e: e.order)
+        self._entries.update((entry.key, entry) for entry in found)
+        return found
 
     def state(self, key: str, now: datetime) -> ActionState:
         """What became of a key."""
@@ -127,6 +136,7 @@ class Journal:
             os.fsync(file.fileno())
         Path(temporary).replace(self.path(key))
         _sync(self.folder)
+        self._seen.add(_name(key))
         self._entries[key] = entry
         return entry
 

@@ -98,3 +98,19 @@ def test_a_folder_of_rubbish_is_no_entry(tmp_path: Path) -> None:
     for name, content in {".new-x": "{", "a.json": "[]", "b.json": "null", "c.json": '{"entry": 1}'}.items():
         (tmp_path / "it" / name).write_text(content)
     assert [e.key for e in Journal(tmp_path, "it")] == ["k"]
+
+
+def test_what_another_process_wrote_is_read_when_it_is_looked_for(tmp_path: Path) -> None:
+    """Each look gives the new entries in their order, one's own are not news, and what is damaged stays unknown."""
+    mine, other = Journal(tmp_path, "furnace-1"), Journal(tmp_path, "furnace-1")
+    hour = timedelta(hours=1)
+    for n in range(3):
+        other.begin(f"k-{n}", EPOCH + n * hour, hour, {})
+    (tmp_path / "furnace-1" / f"{'0' * 32}.json").write_text("{")
+    assert [e.key for e in mine] == []
+    assert [e.key for e in mine.look()] == ["k-0", "k-1", "k-2"]
+    assert mine.look() == []
+    assert [e.key for e in mine] == ["k-0", "k-1", "k-2"]
+    mine.begin("k-3", EPOCH + 3 * hour, hour, {})
+    assert mine.look() == []
+    assert [(e.key, e.order) for e in other.look()] == [("k-3", 4)]
