@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,18 +31,21 @@ from bus.keeping import kept_alive
 from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
-from contracts.instruments import Diffractometer
+from contracts.instruments import Diffractometer, Synthesiser
 from ops.clock import RealClock, VirtualClock
 from ops.errors import CampaignFileError, ResumeError, StalledError
+from ops.reckoning import Heard, Reckoning, World, reckon
 from ops.room import check_room, watch_room
 from ops.settings import CampaignFile, Diffraction
 from ops.tally import Tally
 from ops.telemetry.observatory import Observatory, observe
 from ops.telemetry.queues import look
 from ops.version import version
+from simulators.bad_line import BadLine
+from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import Faults
-from simulators.furnace import Bench, SimulatedSynthesiser
+from simulators.furnace import SimulatedSynthesiser
 from simulators.reviewer import SimulatedReviewer
 
 VIRTUAL_BEGINNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -74,7 +77,7 @@ class Outcome:
     wall_seconds: float
     interrupted: bool
     troubles: list[str]
-    faults: dict[str, list[str]]
+    faults: Reckoning
     state: dict[str, str]
     last_sequence: int
     folder: Path
@@ -88,10 +91,7 @@ class Outcome:
             **self.tally.summary(),
             "finished": self.tally.finished.reason if self.tally.finished else None,
             "interrupted": self.interrupted,
-            "faults_injected": sum(len(v) for v in self.faults.values()),
-            "faults_caught": len(self.faults["caught"]),
-            "faults_missed": self.faults["missed"],
-            "faults_harmless": len(self.faults["harmless"]),
+            **self.faults.summary(),
             "broker_troubles": self.troubles,
             "state": self.state,
             "last_sequence": self.last_sequence,
@@ -105,9 +105,13 @@ class _World:
     """The simulated part of the lab."""
 
     bench: Bench
-    synthesisers: dict[str, SimulatedSynthesiser]
+    synthesisers: Mapping[str, Synthesiser]
     diffractometer: Diffractometer
     simulated: list[str] = field(default_factory=list)
+    recalls: list[Callable[[], None]] = field(default_factory=list)
+    """What lets the past draw its faults again."""
+    device: SimulatedDiffractometer | None = None
+    """The simulated diffractometer, if there is one."""
 
 
 def campaign_id(order: Order) -> str:
@@ -120,8 +124,10 @@ def _world(order: Order, clock: RealClock | VirtualClock, begun: datetime) -> _W
     bench = Bench(order.seed, faults)
     folder = order.out / "instruments"
     lab = order.campaign.laboratory
-    lines = {f.name: SimulatedSynthesiser(f.name, bench, clock, folder) for f in lab.furnaces}
+    lines = {f.name: BadLine(SimulatedSynthesiser(f.name, bench, clock, folder), faults) for f in lab.furnaces}
     simulated = [*lines, "reviewer"]
+    recalls = [bench.recall, *(line.recall for line in lines.values())]
+    device: SimulatedDiffractometer | None = None
     diffractometer: Diffractometer
     if order.campaign.instruments.diffraction is Diffraction.FILE_DROP:
         inbox = Path(order.campaign.instruments.folder)
@@ -129,9 +135,11 @@ def _world(order: Order, clock: RealClock | VirtualClock, begun: datetime) -> _W
             lab.diffractometer, inbox if inbox.is_absolute() else order.out / inbox, clock
         )
     else:
-        diffractometer = SimulatedDiffractometer(lab.diffractometer, bench, clock, folder, begun)
+        device = SimulatedDiffractometer(lab.diffractometer, bench, clock, folder, begun)
+        diffractometer = BadLine(device, faults)
         simulated.append(lab.diffractometer)
-    return _World(bench, lines, diffractometer, simulated)
+        recalls += [device.recall, diffractometer.recall]
+    return _World(bench, lines, diffractometer, simulated, recalls, device)
 
 
 def crew(world: _World, library: str | None) -> list[Agent[Any]]:
@@ -190,6 +198,7 @@ class Session:
 
     order: Order
     tally: Tally
+    heard: Heard
     clock: RealClock | VirtualClock
     world: _World
     workers: Workers
@@ -228,9 +237,10 @@ async def prepare(
         raise CampaignFileError(f"Expected agents among {', '.join(AGENTS)}, got {', '.join(unknown)}.")
     if speed != 1.0 and not order.campaign.instruments.all_simulated:
         raise CampaignFileError(f"Expected real time with real instruments, got a speed of {speed:g}. Leave speed out.")
-    tally = Tally()
+    tally, heard = Tally(), Heard()
     async for recorded in readable(bus, campaign_id(order), passed_over=tally.note_garbage):
         tally.note(recorded)
+        heard.note(recorded)
     resumed = tally.started is not None
     _check_same(order, tally)
     begun = tally.began or (VIRTUAL_BEGINNING if order.virtual else datetime.now(UTC))
@@ -245,8 +255,8 @@ async def prepare(
     lab = Lab(bus, lab_clock, lab_clock, workers, name, order.seed, version(), listens)
     runtime = Runtime(lab, agents, Snapshots(order.out / "snapshots"))
     runtime.watchers.append(observatory.note)
-    runtime.watchers.append(tally.note)
-    return Session(order, tally, lab_clock, world, workers, runtime, agents, resumed)
+    runtime.watchers += [tally.note, heard.note]
+    return Session(order, tally, heard, lab_clock, world, workers, runtime, agents, resumed)
 
 
 async def _with_bus(
@@ -276,7 +286,7 @@ async def _with_bus(
         time.perf_counter() - began,
         interrupted,
         troubles,
-        _faults(session.world, tally),
+        await _faults(session.world, session.heard, order.campaign.instruments.library),
         {agent.name: agent.memory.digest() for agent in session.agents},
         await bus.last_sequence(),
         order.out,
@@ -380,20 +390,11 @@ def _check_same(order: Order, tally: Tally) -> None:
         )
 
 
-def _faults(world: _World, tally: Tally) -> dict[str, list[str]]:
-    """What was injected: caught, missed, or harmless because nothing was learnt or lost by it."""
-    world.bench.recall()
-    if isinstance(world.diffractometer, SimulatedDiffractometer):
-        world.diffractometer.recall()
-    caught, missed = [], []
-    for fault in world.bench.faults:
-        told = f"{fault.sample}: {fault.fault} ({fault.magnitude:.3g})"
-        if fault.sample in tally.caught:
-            caught.append(told)
-        elif fault.sample in tally.taught:
-            missed.append(told)
-    corrected = [m for m in missed if "displaced holder" in m]
-    return {"caught": caught, "missed": [m for m in missed if m not in corrected], "harmless": corrected}
+async def _faults(world: _World, heard: Heard, library: str | None) -> Reckoning:
+    """What was injected, and what became of it."""
+    for recall in world.recalls:
+        recall()
+    return await reckon(World(world.bench, world.device, library), heard)
 
 
 __all__ = ["BusError", "Order", "Outcome", "campaign_id", "crew", "run"]

@@ -29,9 +29,9 @@ from ops.cli import UNUSABLE, complain
 from ops.clock import RealClock
 from ops.errors import OpsError, ResumeError
 from ops.lab import _World, crew
+from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import FaultRates, Faults
-from simulators.furnace import Bench
 
 
 @dataclass

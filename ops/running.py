@@ -23,6 +23,7 @@ from contracts.errors import ContractError
 from ops.cli import FOUND_WANTING, INTERRUPTED, UNUSABLE, complain
 from ops.errors import OpsError
 from ops.lab import Order, Outcome, campaign_id, run
+from ops.reckoning import Fate, Reckoning
 from ops.reports.writing import report_after_run
 from ops.settings import CampaignFile, load_campaign
 from ops.tally import Tally
@@ -175,12 +176,22 @@ def _tell(order: Order, outcome: Outcome, console: Console) -> None:
     table.add_row("virtual days" if order.virtual else "days", f"{s['virtual_days']:.1f}")
     table.add_row("wall time", f"{outcome.wall_seconds:.1f} s")
     console.print(table)
-    faults = outcome.faults
-    if injected := sum(len(v) for v in faults.values()):
-        console.print(
-            f"faults injected {injected}: caught {len(faults['caught'])}, missed {len(faults['missed'])}, "
-            f"corrected {len(faults['harmless'])}"
-        )
+    _tell_faults(outcome.faults, console)
     for trouble in outcome.troubles[:5]:
         console.print(f"[yellow]broker: {trouble}[/yellow]")
     console.print(f"Everything is in [bold]{outcome.folder}[/bold]: store/ (the log), blobs/, report/index.html")
+
+
+def _tell_faults(reckoning: Reckoning, console: Console) -> None:
+    """What the simulated world did to the lab, and what became of it."""
+    if not reckoning.judged:
+        return
+    table = Table("fault injected", *(fate.value for fate in Fate), box=None, padding=(0, 2))
+    for kind, fates in reckoning.table().items():
+        table.add_row(kind.replace("_", " "), *(str(fates[fate] or "") for fate in Fate))
+    console.print(table)
+    console.print(
+        f"faults injected {len(reckoning.judged)}: "
+        + ", ".join(f"{fate.value} {len(reckoning.of(fate))}" for fate in Fate)
+        + f"; poisoned labels {len(reckoning.poisoned)}"
+    )

@@ -7,19 +7,23 @@ with the weeks. Every throw of the dice is keyed, so that a scan is the same whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.errors import InstrumentError
+from contracts.errors import InstrumentBusyError, InstrumentError
 from contracts.instruments import ActionState, Clock, Radiation, ScanReport, ScanRequest
 from simulators.beam import Setting, pattern
 from simulators.dice import dice
+from simulators.faults import Shutter
 from simulators.furnace import Bench
-from simulators.journal import Entry, Journal
+from simulators.journal import Journal
+from simulators.wear import WEEK, Tube, schema_written
+from simulators.xrdml import xrdml
 
 Array = NDArray[np.float64]
 
@@ -27,6 +31,8 @@ COUNTS_PER_SECOND = 9000.0
 """Peak counts of a strong line for each second of counting."""
 OVERHEAD = timedelta(minutes=4)
 """Changing the sample and closing the door."""
+DARK_PER_SECOND = 4.0
+"""What the detector counts each second and angle without any X-rays."""
 TINY = 1e-300
 """Less than any line gives: where there is none in range, there is nothing to scale."""
 
@@ -37,6 +43,7 @@ class SimulatedDiffractometer:
     def __init__(self, name: str, bench: Bench, clock: Clock, folder: Path, begun: datetime) -> None:
         self._name, self.bench, self.clock, self.begun = name, bench, clock, begun
         self.journal = Journal(folder, name)
+        self.tube = Tube(bench.faults, name, begun)
 
     @property
     def name(self) -> str:
@@ -44,16 +51,26 @@ class SimulatedDiffractometer:
         return self._name
 
     async def start(self, request: ScanRequest) -> None:
-        """Begins a scan, once for each key."""
-        steps = (request.stop - request.start) / request.step + 1
-        if steps < 2:
+        """Begins a scan, once for each key; not while there are no X-rays."""
+        if (request.stop - request.start) / request.step < 1:
             raise InstrumentError(
                 self._name,
                 f"Expected a scan that runs upwards over two angles or more, got {request.start} to {request.stop} "
                 f"degrees in steps of {request.step}. Ask for another range.",
             )
-        lasts = OVERHEAD + timedelta(seconds=steps * request.seconds_per_step)
-        self.journal.begin(request.key, self.clock.now(), lasts, request.model_dump(mode="json"))
+        now = self.clock.now()
+        if self.journal.state(request.key, now) is ActionState.NEVER_SEEN:
+            dark_until = self.tube.dark_until(now)
+            if dark_until is not None:
+                raise InstrumentBusyError(self._name, "nothing, because its X-ray tube is being replaced,", dark_until)
+        self.journal.begin(request.key, now, self._takes(request, now), request.model_dump(mode="json"))
+
+    def _takes(self, request: ScanRequest, now: datetime) -> timedelta:
+        """How long a scan takes from now on; one in which the tube dies is taken anew with the next tube."""
+        begins, lasts = now, _lasts(request)
+        while (outage := self.tube.dies_within(begins, begins + lasts)) is not None:
+            begins = outage.ends
+        return begins + lasts - now
 
     async def ask(self, key: str) -> ActionState:
         """What became of a key."""
@@ -61,16 +78,28 @@ class SimulatedDiffractometer:
 
     async def finish(self, key: str) -> ScanReport:
         """Waits for the end of a scan and hands over its file."""
-        entry = self.journal.entry(key)
-        await self.clock.sleep_until(entry.ends_at)
-        return self._report(entry, ScanRequest.model_validate(entry.request))
+        await self.clock.sleep_until(self.journal.entry(key).ends_at)
+        return self.report(key)
 
-    def _report(self, entry: Entry, request: ScanRequest) -> ScanReport:
+    def without(self, fault: str) -> SimulatedDiffractometer:
+        """The same instrument in a world without one fault; for looking only."""
+        other = copy(self)
+        other.bench = self.bench.without(fault)
+        other.tube = replace(self.tube, faults=other.bench.faults)
+        return other
+
+    def report(self, key: str) -> ScanReport:
+        """The file of a scan that was begun."""
+        entry = self.journal.entry(key)
+        request = ScanRequest.model_validate(entry.request)
+        # it began later than it was asked for, if the tube died meanwhile
+        entry = replace(entry, started_at=entry.ends_at - _lasts(request))
         two_theta, counts = self.scan(request, entry.started_at)
+        schema = schema_written(self.bench.faults, self._name, self.begun, entry.ends_at, request.sample_id)
         return ScanReport(
             key=request.key,
             sample_id=request.sample_id,
-            content=xrdml(request, two_theta, counts, entry),
+            content=xrdml(request, two_theta, counts, entry, schema=schema),
             file_name=f"{request.sample_id}.xrdml",
             radiation=Radiation(anode="Cu", k_alpha1=1.5405980, k_alpha2=1.5444260, k_alpha2_ratio=0.5),
             started_at=entry.started_at,
@@ -78,30 +107,42 @@ class SimulatedDiffractometer:
         )
 
     def recall(self) -> None:
-        """Lets every recorded scan draw its faults again."""
+        """Lets every recorded scan draw its faults again, and the tube what became of it until now."""
+        faults = self.bench.faults
         for entry in self.journal:
             request = ScanRequest.model_validate(entry.request)
-            self.bench.faults.displacement(request.key, request.sample_id)
-            self.bench.faults.empty_holder(request.key, request.sample_id)
+            faults.displacement(request.key, request.sample_id)
+            faults.empty_holder(request.key, request.sample_id)
+            faults.shutter_stuck(request.key, request.sample_id)
+            schema_written(faults, self._name, self.begun, entry.ends_at, request.sample_id)
+        self.tube.brightness(self.clock.now())
 
     def scan(self, request: ScanRequest, at: datetime) -> tuple[Array, Array]:
         """Angles ``(n,)`` in degrees and counts ``(n,)`` of one scan of what the vial held at that time."""
-        seed, key = self.bench.seed, request.key
+        seed, key, faults = self.bench.seed, request.key, self.bench.faults
         count = round((request.stop - request.start) / request.step) + 1
         two_theta: Array = request.start + request.step * np.arange(count, dtype=np.float64)
-        displacement = self.bench.faults.displacement(key, request.sample_id)
+        shutter = faults.shutter_stuck(key, request.sample_id)
+        displacement = faults.displacement(key, request.sample_id)
+        empty = faults.empty_holder(key, request.sample_id)
+        if shutter is not None:
+            dark = DARK_PER_SECOND * request.seconds_per_step if shutter is Shutter.DARK else 0.0
+            return two_theta, dice(seed, key, "counts").poisson(np.full(count, dark)).astype(np.float64)
         inside = self.bench.contents(request.sample_id, at)
-        empty = inside is None or self.bench.faults.empty_holder(key, request.sample_id)
         signal = np.zeros(count)
         if inside is not None and not empty:
-            weeks = max((at - self.begun).total_seconds() / 604800, 0.0)
             texture = float(dice(seed, request.sample_id, "texture").uniform(0.85, 1.15))
-            signal = pattern(two_theta, inside.phases, Setting(displacement, self.zero(weeks), weeks, texture))
+            stands = Setting(displacement, self.zero(self._weeks(at)), self.tube.age(at) / WEEK, texture)
+            signal = pattern(two_theta, inside.phases, stands)
             signal *= COUNTS_PER_SECOND * request.seconds_per_step / max(signal.max(), TINY)
         u = two_theta - request.start
         air = 1.5 * np.exp(-u / 12) + 0.5 * np.exp(-(((two_theta - 28) / 7) ** 2))
         background = 120 * request.seconds_per_step * (1 + air)
-        return two_theta, dice(seed, key, "counts").poisson(signal + background).astype(np.float64)
+        mean = (signal + background) * self.tube.brightness(at)
+        return two_theta, dice(seed, key, "counts").poisson(mean).astype(np.float64)
+
+    def _weeks(self, at: datetime) -> float:
+        return max((at - self.begun) / WEEK, 0.0)
 
     def zero(self, weeks: float) -> float:
         """Zero error in degrees 2θ: a random walk, one step a week."""
@@ -109,40 +150,7 @@ class SimulatedDiffractometer:
         return float(steps.sum())
 
 
-def xrdml(request: ScanRequest, two_theta: Array, counts: Array, entry: Entry) -> bytes:
-    """The scan as an XRDML 1.5 file."""
-    fields: Mapping[str, object] = {
-        "sample": request.sample_id,
-        "start": f"{two_theta[0]:.5f}",
-        "stop": f"{two_theta[-1]:.5f}",
-        "time": f"{request.seconds_per_step:.3f}",
-        "counts": " ".join(str(int(c)) for c in counts),
-        "began": entry.started_at.isoformat(),
-        "ended": entry.ends_at.isoformat(),
-    }
-    return _TEMPLATE.format(**fields).encode()
-
-
-_TEMPLATE = """<?xml version="1.0" encoding="UTF-8"?>
-<xrdMeasurements xmlns="http://www.xrdml.com/XRDMeasurement/1.5" status="Completed">
-  <sample type="To be analyzed"><id>{sample}</id></sample>
-  <xrdMeasurement measurementType="Scan" status="Completed" sampleMode="Reflection">
-    <usedWavelength intended="K-Alpha">
-      <kAlpha1 unit="Angstrom">1.5405980</kAlpha1>
-      <kAlpha2 unit="Angstrom">1.5444260</kAlpha2>
-      <kBeta unit="Angstrom">1.3922500</kBeta>
-      <ratioKAlpha2KAlpha1>0.5000</ratioKAlpha2KAlpha1>
-    </usedWavelength>
-    <scan appendNumber="0" mode="Continuous" scanAxis="Gonio" status="Completed">
-      <header><startTimeStamp>{began}</startTimeStamp><endTimeStamp>{ended}</endTimeStamp></header>
-      <dataPoints>
-        <positions axis="2Theta" unit="deg">
-          <startPosition>{start}</startPosition><endPosition>{stop}</endPosition>
-        </positions>
-        <commonCountingTime unit="seconds">{time}</commonCountingTime>
-        <intensities unit="counts">{counts}</intensities>
-      </dataPoints>
-    </scan>
-  </xrdMeasurement>
-</xrdMeasurements>
-"""
+def _lasts(request: ScanRequest) -> timedelta:
+    """How long a scan takes that nothing interrupts."""
+    steps = (request.stop - request.start) / request.step + 1
+    return OVERHEAD + timedelta(seconds=steps * request.seconds_per_step)

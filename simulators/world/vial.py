@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,12 @@ class Contents:
     """Unevenness of the product, 0 to 0.35."""
 
 
+def formula_units(recipe: Recipe) -> float:
+    """Moles of B cations that a recipe puts on the balance; of all cations where there is none."""
+    planned = moles_weighed(recipe.precursors)
+    return sum(n for e, n in planned.items() if e in B_SITE) or sum(planned.values())
+
+
 def weighed(seed: int, sample: str, recipe: Recipe, misweigh: tuple[str, float] | None) -> dict[str, float]:
     """Moles of each cation that really went in, per mole of B cations in the recipe.
 
@@ -64,8 +70,7 @@ def weighed(seed: int, sample: str, recipe: Recipe, misweigh: tuple[str, float] 
         misweigh: (element, factor) of a mistake on the balance.
     """
     rng = dice(seed, sample, "weigh")
-    planned = moles_weighed(recipe.precursors)
-    units = sum(n for e, n in planned.items() if e in B_SITE) or sum(planned.values())
+    planned, units = moles_weighed(recipe.precursors), formula_units(recipe)
     amounts = {element: n / units * (1 + rng.normal(0, 0.004)) for element, n in planned.items()}
     if misweigh is not None and misweigh[0] in amounts:
         amounts[misweigh[0]] *= misweigh[1]
@@ -98,6 +103,19 @@ def contents(
     if recipe.profile.cooling is Cooling.FURNACE:
         moles = _aged_in_air(seed, sample, moles)
     return Contents(_as_phases(seed, sample, moles, uneven), reacted, uneven)
+
+
+def soiled(clean: Contents, residue: TruePhase, share: float) -> Contents:
+    """The same with a remainder of something else in it.
+
+    Args:
+        clean: what was made.
+        residue: the phase that was there before.
+        share: of the whole mass that it makes up.
+    """
+    made = tuple(replace(p, weight_fraction=p.weight_fraction * (1 - share)) for p in clean.phases)
+    both = (*made, replace(residue, weight_fraction=share))
+    return replace(clean, phases=tuple(sorted(both, key=lambda p: -p.weight_fraction)))
 
 
 def _precursors(amounts: dict[str, float], celsius: float) -> dict[str | Perovskite, float]:

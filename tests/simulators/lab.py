@@ -10,16 +10,17 @@ from contracts.instruments import ScanRequest, StepKind, StepRequest, StepSample
 from contracts.materials import Composition
 from contracts.recipe import Cooling, Precursor, Recipe, Segment, ThermalProfile
 from science.chemistry.weighing import weigh_out
+from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import FaultRates, Faults
-from simulators.furnace import Bench, SimulatedSynthesiser
+from simulators.furnace import SimulatedSynthesiser
 from simulators.journal import Journal
 from simulators.world.reaction import Firing
 from simulators.world.vial import Contents, contents, weighed
 from tests.clock import SkippingClock
 from tests.contracts.examples import EPOCH, POWDER, perovskite, recipe
 
-FLAWLESS = FaultRates(dropped_vial=0, misweigh=0, overshoot=0, displaced_holder=0, empty_holder=0)
+FLAWLESS = FaultRates.none()
 """A world in which nothing goes wrong."""
 
 

@@ -134,7 +134,7 @@ async def test_an_empty_holder_shows_the_background_and_nothing_else(tmp_path: P
     assert abs(pull.mean()) < 5 / np.sqrt(len(pull))
     assert abs((pull**2).mean() - 1) < 5 * np.sqrt(2 / len(pull))
     assert np.abs(pull).max() < 5.5
-    assert [(i.fault, i.logged) for i in empty.faults] == [("empty holder", False)]
+    assert [(i.fault, i.logged) for i in empty.faults] == [("empty_holder", False)]
 
 
 async def test_a_displaced_holder_moves_the_pattern(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ async def test_a_displaced_holder_moves_the_pattern(tmp_path: Path) -> None:
     lab = await filled(tmp_path, "c-2-v1", rates=rates)
     request = lab.scan("c-2-v1", seconds_per_step=20)
     two_theta, counts = lab.diffractometer.scan(request, EPOCH + timedelta(days=1))
-    off = lab.faults.injected["c-2-v1", "displaced holder"].magnitude
+    off = lab.faults.injected["c-2-v1", "displaced_holder"].magnitude
     inside = lab.bench.contents("c-2-v1")
     zero = lab.diffractometer.zero(0)
     net = counts - background(two_theta, 20)
@@ -219,7 +219,7 @@ async def test_the_file_is_xrdml_and_holds_every_count(tmp_path: Path) -> None:
     assert float(root.findtext(".//x:commonCountingTime", namespaces=space)) == 0.5
 
 
-@pytest.mark.parametrize("fault", ["misweigh", "overshoot", "displaced_holder", "empty_holder"])
+@pytest.mark.parametrize("fault", ["misweigh", "overshoot", "displaced_holder", "empty_holder", "shutter_stuck"])
 async def test_a_fault_in_one_sample_leaves_every_other_alone(tmp_path: Path, fault: str) -> None:
     """Whatever happens to one vial, the next one's pattern is the same in every count."""
     calm = await filled(tmp_path / "calm", "c-1-v1", "c-2-v1")
@@ -239,7 +239,7 @@ async def test_any_order_gives_the_same_world(
     tmp_path_factory: pytest.TempPathFactory, making: list[str], measuring: list[str]
 ) -> None:
     """Made and measured in any order, each vial holds the same phases and counts the same."""
-    rates = FaultRates(misweigh=0.3, displaced_holder=0.3, empty_holder=0.1)
+    rates = FLAWLESS.model_copy(update={"misweigh": 0.3, "displaced_holder": 0.3, "empty_holder": 0.1})
     folder = tmp_path_factory.mktemp("lab")
     straight = await filled(folder / "straight", *VIALS, rates=rates, seed=4)
     mixed = await filled(folder / "mixed", *making, rates=rates, seed=4)
@@ -261,13 +261,19 @@ async def test_another_seed_is_another_world(tmp_path: Path) -> None:
 
 async def test_the_ledger_is_whole_again_after_a_restart(tmp_path: Path) -> None:
     """Recalling the journal draws every fault of every scan again."""
-    rates = FLAWLESS.model_copy(update={"displaced_holder": 0.5, "empty_holder": 0.3})
+    some = {"displaced_holder": 0.5, "empty_holder": 0.5, "shutter_stuck": 0.5, "tube_decay": 0.08}
+    rates = FLAWLESS.model_copy(update=some | {"schema_change_week": 0, "schema_change_days": 7.0})
     lab = await filled(tmp_path, *VIALS, rates=rates, seed=3)
     for sample in VIALS:
         await lab.diffractometer.start(lab.scan(sample))
         await lab.diffractometer.finish(lab.scan(sample).key)
     injected = dict(lab.faults.injected)
-    assert {fault for _, fault in injected} == {"displaced holder", "empty holder"}
+    kinds = {"displaced_holder", "empty_holder", "shutter_stuck", "schema_change", "tube_decay"}
+    assert {fault for _, fault in injected} == kinds
     lab.reopen()
     lab.diffractometer.recall()
-    assert lab.faults.injected == injected
+    recalled = dict(lab.faults.injected)
+    assert recalled.keys() == injected.keys()
+    worn = ("xrd-1", "tube_decay")
+    assert recalled.pop(worn).magnitude >= injected.pop(worn).magnitude, "it fades on, scan or no scan"
+    assert recalled == injected

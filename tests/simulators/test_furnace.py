@@ -9,8 +9,8 @@ import pytest
 from contracts.errors import InstrumentError
 from contracts.instruments import StepKind, StepReport, StepRequest, StepSample
 from contracts.recipe import Cooling, Precursor, Segment, ThermalProfile
-from simulators.faults import FaultRates
-from simulators.furnace import VIBRATION_LIMIT, SimulatedSynthesiser
+from simulators.furnace import SimulatedSynthesiser
+from simulators.logs import VIBRATION_LIMIT
 from tests.clock import SkippingClock
 from tests.contracts.examples import perovskite
 from tests.promises.synthesiser_promises import SynthesiserPromises, step
@@ -108,7 +108,7 @@ async def test_a_shown_mistake_is_told_and_a_hidden_one_is_not(tmp_path: Path) -
     logged = 0
     for n in range(60):
         report = await _do(lab, StepKind.WEIGH, f"c-{n}-v1")
-        fault = lab.faults.injected[f"c-{n}-v1", "mis-weighed"]
+        fault = lab.faults.injected[f"c-{n}-v1", "misweigh"]
         logged += fault.logged
         assert bool(report.troubles) == fault.logged
         planned = {p.formula: p.mass for p in weighed_recipe(BZT).precursors}
@@ -233,19 +233,3 @@ async def test_a_powder_that_brings_nothing_is_refused(tmp_path: Path, powder: P
     with pytest.raises(InstrumentError, match="Expected a powder that brings"):
         await lab.line.start(request)
     assert lab.bench.history("c-1-v1") == (None, [])
-
-
-async def test_the_ledger_is_whole_again_after_a_restart(tmp_path: Path) -> None:
-    """Recalling the journal draws every fault again, exactly as it struck."""
-    lab = SimulatedLab(tmp_path, rates=FaultRates(misweigh=0.5, dropped_vial=0.5, overshoot=0.5))
-    for n in range(6):
-        await lab.make(f"c-{n}-v1", BZT, weighed_recipe(BZT))
-        await _do(lab, StepKind.LOAD, f"c-{n}-v1")
-    for n in range(6):
-        await lab.line.finish(f"c-{n}-v1/weigh/1")
-    injected = dict(lab.faults.injected)
-    assert len({fault for _, fault in injected}) == 3
-    lab.reopen()
-    assert not lab.faults.injected
-    lab.bench.recall()
-    assert lab.faults.injected == injected
