@@ -65,6 +65,23 @@ def shares(inside: Contents) -> dict[str, float]:
     return found
 
 
+def damage(folder: Path, instrument: str, key: str, *, how: str) -> None:
+    """Spoils what an instrument's journal says of a key."""
+    journal = Journal(folder, instrument)
+    path = journal.path(key)
+    if how == "torn":
+        path.write_bytes(path.read_bytes()[:100])
+    elif how == "flipped":
+        document = json.loads(path.read_text())
+        document["entry"]["ends_at"] = document["entry"]["ends_at"].replace("2026", "2027")
+        path.write_text(json.dumps(document))
+    elif how == "swapped":
+        other = next(e for e in journal if e.key != key)
+        path.write_bytes(journal.path(other.key).read_bytes())
+    else:
+        raise AssertionError(how)
+
+
 class SimulatedLab:
     """One synthesis line and one diffractometer over one world; opened again after a crash over the same folder."""
 
@@ -82,19 +99,7 @@ class SimulatedLab:
 
     def damage(self, instrument: str, key: str, *, how: str) -> None:
         """Spoils the journal entry of a key."""
-        journal = Journal(self.folder, instrument)
-        path = journal.path(key)
-        if how == "torn":
-            path.write_bytes(path.read_bytes()[:100])
-        elif how == "flipped":
-            document = json.loads(path.read_text())
-            document["entry"]["ends_at"] = document["entry"]["ends_at"].replace("2026", "2027")
-            path.write_text(json.dumps(document))
-        elif how == "swapped":
-            other = next(e for e in journal if e.key != key)
-            path.write_bytes(journal.path(other.key).read_bytes())
-        else:
-            raise AssertionError(how)
+        damage(self.folder, instrument, key, how=how)
 
     async def make(self, sample: str, composition: Composition, wanted: Recipe) -> None:
         """Weighs and fires one vial."""
