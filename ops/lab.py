@@ -34,9 +34,10 @@ from contracts.campaigns import CampaignStarted
 from contracts.instruments import Diffractometer, Synthesiser
 from ops.clock import RealClock, VirtualClock
 from ops.errors import CampaignFileError, ResumeError, StalledError
+from ops.furnaces import Furnaces, Stage, Wire
 from ops.reckoning import Heard, Reckoning, World, reckon
 from ops.room import check_room, watch_room
-from ops.settings import CampaignFile, Diffraction
+from ops.settings import CampaignFile, Diffraction, Synthesis
 from ops.tally import Tally
 from ops.telemetry.observatory import Observatory, observe
 from ops.telemetry.queues import look
@@ -47,6 +48,7 @@ from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import Faults
 from simulators.furnace import SimulatedSynthesiser
 from simulators.reviewer import SimulatedReviewer
+from simulators.wire.distant import DistantLine
 
 VIRTUAL_BEGINNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
 """Monday morning on which every virtual campaign begins."""
@@ -76,7 +78,8 @@ class Outcome:
     tally: Tally
     wall_seconds: float
     interrupted: bool
-    troubles: list[str]
+    troubles: dict[str, list[str]]
+    """Beneath the agents: kind → what was noticed."""
     faults: Reckoning
     state: dict[str, str]
     last_sequence: int
@@ -92,7 +95,8 @@ class Outcome:
             "finished": self.tally.finished.reason if self.tally.finished else None,
             "interrupted": self.interrupted,
             **self.faults.summary(),
-            "broker_troubles": self.troubles,
+            "broker_troubles": self.troubles["broker"],
+            "instrument_troubles": self.troubles["instrument"],
             "state": self.state,
             "last_sequence": self.last_sequence,
             "wall_s": round(self.wall_seconds, 2),
@@ -112,6 +116,26 @@ class _World:
     """What lets the past draw its faults again."""
     device: SimulatedDiffractometer | None = None
     """The simulated diffractometer, if there is one."""
+    furnaces: Furnaces = field(default_factory=Furnaces)
+    """Those behind a wire."""
+
+
+def wire_address(order: Order, server: EmbeddedServer | None) -> str:
+    """Where furnaces behind MQTT are reached; empty when there are none.
+
+    Raises:
+        CampaignFileError: nobody says where.
+    """
+    instruments = order.campaign.instruments
+    if instruments.synthesis is not Synthesis.MQTT:
+        return ""
+    address = instruments.broker or (server.mqtt_url if server else "")
+    if not address:
+        raise CampaignFileError(
+            "Expected the address of an MQTT broker beside a NATS server of one's own, got none. "
+            'Write broker = "mqtt://host:port" below [instruments], or leave --nats out.'
+        )
+    return address
 
 
 def campaign_id(order: Order) -> str:
@@ -119,14 +143,27 @@ def campaign_id(order: Order) -> str:
     return f"{order.campaign.name}-{order.seed}"
 
 
-def _world(order: Order, clock: RealClock | VirtualClock, begun: datetime) -> _World:
+async def _world(order: Order, clock: RealClock | VirtualClock, begun: datetime, wire: Wire | None) -> _World:
+    """The instruments; without a wire, those of a process in which no samples are made."""
     faults = Faults(order.seed, order.campaign.simulation.faults)
     bench = Bench(order.seed, faults)
     folder = order.out / "instruments"
     lab = order.campaign.laboratory
-    lines = {f.name: BadLine(SimulatedSynthesiser(f.name, bench, clock, folder), faults) for f in lab.furnaces}
-    simulated = [*lines, "reviewer"]
-    recalls = [bench.recall, *(line.recall for line in lines.values())]
+    names = [f.name for f in lab.furnaces]
+    furnaces, lines = Furnaces(), dict[str, Synthesiser]()
+    simulated, recalls = ["reviewer"], [bench.recall]
+    if wire is None and not order.campaign.instruments.real_furnaces:
+        for name in names:  # what others make is seen in their journals
+            DistantLine(name, bench, folder)
+    elif order.campaign.instruments.synthesis is Synthesis.SIMULATED:
+        near = {n: BadLine(SimulatedSynthesiser(n, bench, clock, folder), faults) for n in names}
+        lines, recalls = dict(near), [*recalls, *(line.recall for line in near.values())]
+    elif wire is not None:
+        stage = Stage(campaign_id(order), bench, folder) if order.campaign.instruments.simulate_furnace else None
+        furnaces = await Furnaces.of(names, wire, clock, stage)
+        lines, recalls = furnaces.synthesisers, [*recalls, *furnaces.recalls]
+    if not order.campaign.instruments.real_furnaces:
+        simulated = [*names, *simulated]
     device: SimulatedDiffractometer | None = None
     diffractometer: Diffractometer
     if order.campaign.instruments.diffraction is Diffraction.FILE_DROP:
@@ -139,7 +176,7 @@ def _world(order: Order, clock: RealClock | VirtualClock, begun: datetime) -> _W
         diffractometer = BadLine(device, faults)
         simulated.append(lab.diffractometer)
         recalls += [device.recall, diffractometer.recall]
-    return _World(bench, lines, diffractometer, simulated, recalls, device)
+    return _World(bench, lines, diffractometer, simulated, recalls, device, furnaces)
 
 
 def crew(world: _World, library: str | None) -> list[Agent[Any]]:
@@ -170,20 +207,30 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     order.out.mkdir(parents=True, exist_ok=True)
     check_room(order.out)
     check_folder(order)
-    server = None if order.nats else await EmbeddedServer.start(order.out / "store")
+    listener = order.campaign.instruments.listener
+    server = None if order.nats else await EmbeddedServer.start(order.out / "store", mqtt_port=listener)
     observatory = observe(order.out, campaign_id(order), version(), wanted=order.telemetry)
-    troubles: list[str] = []
+    troubles: dict[str, list[str]] = {"broker": [], "instrument": []}
+    session: Session | None = None
 
-    def trouble(reason: str) -> None:
-        troubles.append(reason)
-        observatory.trouble("broker", reason)
+    def trouble(reason: str, kind: str = "broker") -> None:
+        troubles[kind].append(reason)
+        observatory.trouble(kind, reason)
+        if session is not None:
+            session.tally.alarms.append(f"{kind}: {reason}")
+            show(session.tally)
 
     try:
         async with kept_alive(server, lambda: trouble("nats-server had died and was started again")):
             url = order.nats or (server.url if server else "")
             bus = await JetStreamBus.connect(url, BlobStore(order.out / "blobs"), on_trouble=lambda e: trouble(str(e)))
             try:
-                return await _with_bus(order, bus, show, troubles, began, observatory)
+                wire = Wire(wire_address(order, server), lambda reason: trouble(reason, "instrument"))
+                session = await prepare(order, bus, observatory=observatory, wire=wire)
+                try:
+                    return await _with_bus(session, bus, show, troubles, began, observatory)
+                finally:
+                    await session.close()
             finally:
                 await bus.close()
     finally:
@@ -211,6 +258,11 @@ class Session:
         await self.runtime.start()
         await self.runtime.say(_started(self.order, self.world), "campaign/started", "console")
 
+    async def close(self) -> None:
+        """Lets go of workers and instruments."""
+        self.workers.close()
+        await self.world.furnaces.close()
+
 
 async def prepare(
     order: Order,
@@ -219,6 +271,7 @@ async def prepare(
     only: Collection[str] = (),
     speed: float = 1.0,
     observatory: Observatory | None = None,
+    wire: Wire,
 ) -> Session:
     """Wires a campaign up.
 
@@ -228,6 +281,7 @@ async def prepare(
         only: names of the agents that this process runs; all by default.
         speed: seconds of lab time for each one of wall time, in a lab that is all simulated.
         observatory: who listens to the work; nobody by default.
+        wire: how furnaces behind MQTT are reached.
 
     Raises:
         ResumeError: the log holds another plan under this name.
@@ -237,6 +291,8 @@ async def prepare(
         raise CampaignFileError(f"Expected agents among {', '.join(AGENTS)}, got {', '.join(unknown)}.")
     if speed != 1.0 and not order.campaign.instruments.all_simulated:
         raise CampaignFileError(f"Expected real time with real instruments, got a speed of {speed:g}. Leave speed out.")
+    if order.virtual and order.campaign.instruments.real_furnaces:
+        raise CampaignFileError("Expected --real-time with real furnaces, got a clock that jumps over their dwells.")
     tally, heard = Tally(), Heard()
     async for recorded in readable(bus, campaign_id(order), passed_over=tally.note_garbage):
         tally.note(recorded)
@@ -247,7 +303,8 @@ async def prepare(
     lab_clock = (
         VirtualClock(tally.latest or begun) if order.virtual else RealClock(not_before=tally.latest, speed=speed)
     )
-    world = _world(order, lab_clock, begun)
+    makes = not only or SynthesisRobot.name in only
+    world = await _world(order, lab_clock, begun, wire if makes else None)
     workers = Workers(order.workers)
     agents = [a for a in crew(world, order.campaign.instruments.library) if not only or a.name in only]
     observatory = observatory or Observatory()
@@ -260,26 +317,22 @@ async def prepare(
 
 
 async def _with_bus(
-    order: Order,
+    session: Session,
     bus: JetStreamBus,
     show: Callable[[Tally], None],
-    troubles: list[str],
+    troubles: dict[str, list[str]],
     began: float,
     observatory: Observatory,
 ) -> Outcome:
-    session = await prepare(order, bus, observatory=observatory)
-    runtime, tally = session.runtime, session.tally
+    runtime, tally, order = session.runtime, session.tally, session.order
     runtime.watchers.append(lambda _: show(tally))
     interrupted = False
-    try:
-        if tally.finished is None:
-            await session.begin()
-            interrupted = await _until_done(runtime, session.clock, tally, order.out)
-            await runtime.stop("interrupted" if interrupted else "the campaign has ended")
-        else:
-            await runtime.recall()
-    finally:
-        session.workers.close()
+    if tally.finished is None:
+        await session.begin()
+        interrupted = await _until_done(runtime, session.clock, tally, order.out)
+        await runtime.stop("interrupted" if interrupted else "the campaign has ended")
+    else:
+        await runtime.recall()
     await look(bus, runtime.durables, observatory)
     return Outcome(
         tally,

@@ -78,9 +78,11 @@ def _announce(order: Order, console: Console) -> None:
     console.print(f"[bold]{campaign_id(order)}[/bold]  {order.campaign.title}")
     clock = "virtual time" if order.virtual else "real time"
     server = order.nats or "embedded nats-server"
+    instruments = order.campaign.instruments
+    played = " (simulated)" if instruments.simulate_furnace else ""
     console.print(
-        f"{clock}, {server}, {order.campaign.instruments.synthesis.value} synthesis, "
-        f"{order.campaign.instruments.diffraction.value} diffraction; "
+        f"{clock}, {server}, {instruments.synthesis.value} synthesis{played}, "
+        f"{instruments.diffraction.value} diffraction; "
         "[yellow]reviews are answered by a simulated policy, not by a human[/yellow]"
     )
 
@@ -177,8 +179,9 @@ def _tell(order: Order, outcome: Outcome, console: Console) -> None:
     table.add_row("wall time", f"{outcome.wall_seconds:.1f} s")
     console.print(table)
     _tell_faults(outcome.faults, console)
-    for trouble in outcome.troubles[:5]:
-        console.print(f"[yellow]broker: {trouble}[/yellow]")
+    for kind, reasons in outcome.troubles.items():
+        for reason in reasons[:5]:
+            console.print(f"{kind}: {reason}", style="yellow", markup=False)
     console.print(f"Everything is in [bold]{outcome.folder}[/bold]: store/ (the log), blobs/, report/index.html")
 
 

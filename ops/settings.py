@@ -6,12 +6,13 @@ import tomllib
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from contracts.campaigns import CampaignPlan
 from contracts.event import Words
+from contracts.wire import Broker
 from ops.errors import CampaignFileError
 from simulators.faults import FaultRates
 
@@ -20,6 +21,7 @@ class Synthesis(StrEnum):
     """Who makes the samples."""
 
     SIMULATED = "simulated"
+    MQTT = "mqtt"
 
 
 class Diffraction(StrEnum):
@@ -34,6 +36,12 @@ class Instruments(Words):
 
     synthesis: Synthesis = Synthesis.SIMULATED
     """Who makes the samples."""
+    simulate_furnace: bool = False
+    """With mqtt: whether the furnaces behind it are simulated, each in a process of its own."""
+    broker: str = ""
+    """With mqtt: the broker, as mqtt://[user@]host[:port]; without it, a listener of the embedded server."""
+    broker_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """With mqtt: port of that listener on 127.0.0.1, for furnaces that must find it; a free one without it."""
     diffraction: Diffraction = Diffraction.SIMULATED
     """Who measures them."""
     folder: str = "inbox"
@@ -44,7 +52,39 @@ class Instruments(Words):
     @property
     def all_simulated(self) -> bool:
         """Whether no real instrument takes part, so that time may run as fast as one likes."""
-        return self.synthesis is Synthesis.SIMULATED and self.diffraction is Diffraction.SIMULATED
+        return not self.real_furnaces and self.diffraction is Diffraction.SIMULATED
+
+    @property
+    def real_furnaces(self) -> bool:
+        """Whether furnaces take part that nobody simulates."""
+        return self.synthesis is Synthesis.MQTT and not self.simulate_furnace
+
+    @property
+    def listener(self) -> int | None:
+        """Port of the embedded server's MQTT listener; -1 for a free one, none when there is nothing to listen for."""
+        if self.synthesis is not Synthesis.MQTT or self.broker:
+            return None
+        return self.broker_port or -1
+
+    @field_validator("broker")
+    @classmethod
+    def _has_an_address(cls, broker: str) -> str:
+        if broker:
+            Broker.at(broker)
+        return broker
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.synthesis is not Synthesis.MQTT and (self.simulate_furnace or self.broker or self.broker_port):
+            raise ValueError('expected synthesis = "mqtt" beside simulate_furnace, broker and broker_port')
+        if self.broker and self.broker_port:
+            raise ValueError("expected a broker, or the port of one's own, got both")
+        if self.real_furnaces and self.diffraction is Diffraction.SIMULATED:
+            raise ValueError(
+                "expected a real diffractometer beside real furnaces, got a simulated one, which cannot know what is "
+                'in their vials: set simulate_furnace = true, or diffraction = "file-drop"'
+            )
+        return self
 
 
 class Simulation(Words):

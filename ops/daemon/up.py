@@ -33,7 +33,8 @@ from ops.daemon.face import Face, Facts
 from ops.daemon.notify import notify, watchdog_seconds
 from ops.daemon.settings import DaemonFile, load_daemon_file
 from ops.errors import NoRoomError, OpsError
-from ops.lab import Order, Session, check_folder, prepare
+from ops.furnaces import Wire
+from ops.lab import Order, Session, check_folder, prepare, wire_address
 from ops.room import PATIENCE, check_room, watch_room
 from ops.settings import load_campaign
 from ops.telemetry.observatory import Observatory, observe
@@ -87,7 +88,8 @@ class Daemon:
         async with AsyncExitStack() as stack:
             server = None
             if self.order.nats is None:
-                server = await EmbeddedServer.start(self.order.out / "store")
+                listener = self.order.campaign.instruments.listener
+                server = await EmbeddedServer.start(self.order.out / "store", mqtt_port=listener)
                 stack.push_async_callback(server.stop)
             name = f"{self.order.campaign.name}-{self.order.seed}"
             self._observatory = observe(self.order.out, name, version(), wanted=self.order.telemetry)
@@ -109,9 +111,14 @@ class Daemon:
             card.leave(self.order.out)
             stack.callback(card.take_back, self.order.out)
             session = self._session = await prepare(
-                self.order, bus, only=self.file.agents, speed=self.file.speed, observatory=self._observatory
+                self.order,
+                bus,
+                only=self.file.agents,
+                speed=self.file.speed,
+                observatory=self._observatory,
+                wire=Wire(wire_address(self.order, server), self._instrument_trouble),
             )
-            stack.callback(session.workers.close)
+            stack.push_async_callback(session.close)
             if isinstance(session.clock, RealClock):
                 session.clock.on_jump = self._clock_trouble
             await session.begin()
@@ -161,6 +168,9 @@ class Daemon:
 
     def _broker_revived(self) -> None:
         self._notice(TroubleKind.BROKER, "nats-server had died and was started again over the same store")
+
+    def _instrument_trouble(self, reason: str) -> None:
+        self._notice(TroubleKind.INSTRUMENT, reason)
 
     def _clock_trouble(self, seconds: float) -> None:
         self._notice(

@@ -34,6 +34,10 @@ def _with(tmp_path: Path, old: str, new: str) -> str:
     return str(path)
 
 
+SIMULATED = 'synthesis = "simulated"'
+PLAYED = 'synthesis = "mqtt"\nsimulate_furnace = true'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -44,6 +48,11 @@ def _with(tmp_path: Path, old: str, new: str) -> str:
         ('a_site = ["Ca", "Sr", "Ba"]', 'a_site = ["Ca", "Sr", "Ti"]', r"each element on one site, got \['Ti'\]"),
         ("step = 0.02", "step = -1", r"scan\.step = -1"),
         ("dropped_vial = 0.005", "dropped_vial = 5", r"simulation\.faults\.dropped_vial = 5"),
+        (SIMULATED, 'synthesis = "mqtt"', r"instruments: expected a real diffractometer beside real furnaces"),
+        (SIMULATED, 'synthesis = "simulated"\nbroker_port = 1883', r'expected synthesis = "mqtt" beside'),
+        (SIMULATED, f'{PLAYED}\nbroker = "mqtt://x"\nbroker_port = 1', r"expected a broker, or the port of one's own"),
+        (SIMULATED, f'{PLAYED}\nbroker = "x:1883"', r"instruments\.broker = 'x:1883': expected a broker as mqtt://"),
+        (SIMULATED, f"{PLAYED}\nbroker_port = 0", r"instruments\.broker_port = 0"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -70,3 +79,27 @@ def test_comments_of_shipped_files_do_not_lie() -> None:
     """The documented unit of each scan value is the one that the plan takes: 75 degrees in 0.02 steps."""
     scan = tomllib.loads(shipped()["bso-match"])["scan"]
     assert (scan["stop"] - scan["start"]) / scan["step"] == pytest.approx(3750)
+
+
+@pytest.mark.parametrize(
+    ("instruments", "listener", "who"),
+    [
+        (SIMULATED, None, "all simulated"),
+        (PLAYED, -1, "all simulated"),
+        (f"{PLAYED}\nbroker_port = 1883", 1883, "all simulated"),
+        (f'{PLAYED}\nbroker = "mqtt://broker"', None, "all simulated"),
+        ('synthesis = "mqtt"\nfolder = "in"', -1, "real furnaces"),
+    ],
+)
+def test_who_makes_the_samples_follows_from_the_file(
+    tmp_path: Path, instruments: str, listener: int | None, who: str
+) -> None:
+    """Whether the embedded server listens for furnaces, whether they are real, and whether time may be played with."""
+    path = tmp_path / "mine.toml"
+    text = shipped()["quick"].replace(SIMULATED, instruments)
+    real = who == "real furnaces"
+    if real:
+        text = text.replace('diffraction = "simulated"', 'diffraction = "file-drop"')
+    path.write_text(text)
+    found = load_campaign(str(path)).instruments
+    assert (found.listener, found.real_furnaces, found.all_simulated) == (listener, real, not real)
