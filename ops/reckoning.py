@@ -106,6 +106,11 @@ class Reckoning:
         """Vials whose labels are wrong because of a fault."""
         return tuple(sorted({name for one in self.judged for name in one.poisoned}))
 
+    def poisoned_by(self) -> Counter[str]:
+        """Kind of fault → how many labels it made wrong."""
+        pairs = {(one.fault.fault, name) for one in self.judged for name in one.poisoned}
+        return Counter(kind for kind, _ in sorted(pairs))
+
     def summary(self) -> dict[str, Any]:
         """Everything as JSON."""
         return {
@@ -117,6 +122,7 @@ class Reckoning:
                 for kind, fates in self.table().items()
             },
             "poisoned_labels": list(self.poisoned),
+            "poisoned_by": dict(self.poisoned_by()),
         }
 
 

@@ -197,4 +197,5 @@ def _tell_faults(reckoning: Reckoning, console: Console) -> None:
         f"faults injected {len(reckoning.judged)}: "
         + ", ".join(f"{fate.value} {len(reckoning.of(fate))}" for fate in Fate)
         + f"; poisoned labels {len(reckoning.poisoned)}"
+        + "".join(f", {count} by {kind.replace('_', ' ')}" for kind, count in reckoning.poisoned_by().items())
     )

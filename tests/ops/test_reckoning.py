@@ -151,7 +151,10 @@ async def test_judging_changes_neither_ledger_nor_world(tmp_path: Path) -> None:
 def test_the_summary_adds_up() -> None:
     """Every fault is in exactly one column of its kind, and the totals are the sums."""
     fates = [Fate.CAUGHT, Fate.CAUGHT, Fate.HARMLESS, Fate.MISSED, Fate.OPEN]
-    one = [Judged(Injected(f"c-{n}", "misweigh", 1.1, logged=False), f) for n, f in enumerate(fates)]
+    one = [
+        Judged(Injected(f"c-{n}", "misweigh", 1.1, logged=False), f, (f"c-{n}",) if f is Fate.MISSED else ())
+        for n, f in enumerate(fates)
+    ]
     line = Judged(Injected("furnace-1", "thermocouple_drift", 9.0, logged=False), Fate.MISSED, ("c-3", "c-7"))
     poisoned = Judged(Injected("c-3", "overshoot", 40.0, logged=True), Fate.MISSED, ("c-3",))
     told = Reckoning((*one, line, poisoned)).summary()
@@ -170,4 +173,5 @@ def test_the_summary_adds_up() -> None:
         "c-3: misweigh (1.1)", "furnace-1: thermocouple drift (9), 2 labels", "c-3: overshoot (40)",
     ]  # fmt: skip
     assert told["poisoned_labels"] == ["c-3", "c-7"], "a label that two faults poisoned is one label"
+    assert told["poisoned_by"] == {"misweigh": 1, "overshoot": 1, "thermocouple_drift": 2}
     assert Reckoning(()).summary()["faults_injected"] == 0
