@@ -6,69 +6,37 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from agents.agent import Agent
-from agents.drivers.file_drop import FileDropDiffractometer
-from agents.planner import Planner
-from agents.retrainer import Retrainer
-from agents.review_desk import ReviewDesk
 from agents.runtime import Lab, Runtime
 from agents.runtime.snapshots import Snapshots
-from agents.scheduler import Scheduler
 from agents.synthesis_robot import SynthesisRobot
-from agents.trust_auditor import TrustAuditor
 from agents.workers import Workers
-from agents.xrd_analyser import XrdAnalyser
 from bus.blobs import BlobStore
-from bus.errors import BusError
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
 from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
-from contracts.instruments import Diffractometer, Synthesiser
 from ops.clock import RealClock, VirtualClock
+from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
 from ops.errors import CampaignFileError, ResumeError, StalledError
-from ops.furnaces import Furnaces, Stage, Wire
+from ops.furnaces import Wire
+from ops.order import Order, campaign_id
 from ops.reckoning import Heard, Reckoning, World, reckon
 from ops.room import check_room, watch_room
-from ops.settings import CampaignFile, Diffraction, Synthesis
 from ops.tally import Tally
 from ops.telemetry.observatory import Observatory, observe
 from ops.telemetry.queues import look
 from ops.version import version
-from simulators.bad_line import BadLine
-from simulators.bench import Bench
-from simulators.diffractometer import SimulatedDiffractometer
-from simulators.faults import Faults
-from simulators.furnace import SimulatedSynthesiser
-from simulators.reviewer import SimulatedReviewer
-from simulators.wire.distant import DistantLine
 
 VIRTUAL_BEGINNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
 """Monday morning on which every virtual campaign begins."""
-
-
-AGENTS = tuple(a.name for a in (Planner, TrustAuditor, ReviewDesk, Scheduler, SynthesisRobot, XrdAnalyser, Retrainer))
-"""Names of all agents, in the order in which they take turns."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What the console was asked for."""
-
-    campaign: CampaignFile
-    seed: int
-    virtual: bool
-    out: Path
-    nats: str | None = None
-    workers: int = 1
-    telemetry: bool = True
 
 
 @dataclass
@@ -102,94 +70,6 @@ class Outcome:
             "wall_s": round(self.wall_seconds, 2),
             "out": str(self.folder),
         }
-
-
-@dataclass
-class _World:
-    """The simulated part of the lab."""
-
-    bench: Bench
-    synthesisers: Mapping[str, Synthesiser]
-    diffractometer: Diffractometer
-    simulated: list[str] = field(default_factory=list)
-    recalls: list[Callable[[], None]] = field(default_factory=list)
-    """What lets the past draw its faults again."""
-    device: SimulatedDiffractometer | None = None
-    """The simulated diffractometer, if there is one."""
-    furnaces: Furnaces = field(default_factory=Furnaces)
-    """Those behind a wire."""
-
-
-def wire_address(order: Order, server: EmbeddedServer | None) -> str:
-    """Where furnaces behind MQTT are reached; empty when there are none.
-
-    Raises:
-        CampaignFileError: nobody says where.
-    """
-    instruments = order.campaign.instruments
-    if instruments.synthesis is not Synthesis.MQTT:
-        return ""
-    address = instruments.broker or (server.mqtt_url if server else "")
-    if not address:
-        raise CampaignFileError(
-            "Expected the address of an MQTT broker beside a NATS server of one's own, got none. "
-            'Write broker = "mqtt://host:port" below [instruments], or leave --nats out.'
-        )
-    return address
-
-
-def campaign_id(order: Order) -> str:
-    """The campaign's name in the log."""
-    return f"{order.campaign.name}-{order.seed}"
-
-
-async def _world(order: Order, clock: RealClock | VirtualClock, begun: datetime, wire: Wire | None) -> _World:
-    """The instruments; without a wire, those of a process in which no samples are made."""
-    faults = Faults(order.seed, order.campaign.simulation.faults)
-    bench = Bench(order.seed, faults)
-    folder = order.out / "instruments"
-    lab = order.campaign.laboratory
-    names = [f.name for f in lab.furnaces]
-    furnaces, lines = Furnaces(), dict[str, Synthesiser]()
-    simulated, recalls = ["reviewer"], [bench.recall]
-    if wire is None and not order.campaign.instruments.real_furnaces:
-        for name in names:  # what others make is seen in their journals
-            DistantLine(name, bench, folder)
-    elif order.campaign.instruments.synthesis is Synthesis.SIMULATED:
-        near = {n: BadLine(SimulatedSynthesiser(n, bench, clock, folder), faults) for n in names}
-        lines, recalls = dict(near), [*recalls, *(line.recall for line in near.values())]
-    elif wire is not None:
-        stage = Stage(campaign_id(order), bench, folder) if order.campaign.instruments.simulate_furnace else None
-        furnaces = await Furnaces.of(names, wire, clock, stage)
-        lines, recalls = furnaces.synthesisers, [*recalls, *furnaces.recalls]
-    if not order.campaign.instruments.real_furnaces:
-        simulated = [*names, *simulated]
-    device: SimulatedDiffractometer | None = None
-    diffractometer: Diffractometer
-    if order.campaign.instruments.diffraction is Diffraction.FILE_DROP:
-        inbox = Path(order.campaign.instruments.folder)
-        diffractometer = FileDropDiffractometer(
-            lab.diffractometer, inbox if inbox.is_absolute() else order.out / inbox, clock
-        )
-    else:
-        device = SimulatedDiffractometer(lab.diffractometer, bench, clock, folder, begun)
-        diffractometer = BadLine(device, faults)
-        simulated.append(lab.diffractometer)
-        recalls += [device.recall, diffractometer.recall]
-    return _World(bench, lines, diffractometer, simulated, recalls, device, furnaces)
-
-
-def crew(world: _World, library: str | None) -> list[Agent[Any]]:
-    """All agents, in the order in which they take turns."""
-    return [
-        Planner(),
-        TrustAuditor(),
-        ReviewDesk(SimulatedReviewer()),
-        Scheduler(),
-        SynthesisRobot(world.synthesisers),
-        XrdAnalyser(world.diffractometer, library),
-        Retrainer(),
-    ]
 
 
 async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
@@ -247,7 +127,7 @@ class Session:
     tally: Tally
     heard: Heard
     clock: RealClock | VirtualClock
-    world: _World
+    equipment: Equipment
     workers: Workers
     runtime: Runtime
     agents: list[Agent[Any]]
@@ -256,12 +136,12 @@ class Session:
     async def begin(self) -> None:
         """Starts the agents, and the campaign if this is its beginning."""
         await self.runtime.start()
-        await self.runtime.say(_started(self.order, self.world), "campaign/started", "console")
+        await self.runtime.say(_started(self.order, self.equipment), "campaign/started", "console")
 
     async def close(self) -> None:
         """Lets go of workers and instruments."""
         self.workers.close()
-        await self.world.furnaces.close()
+        await self.equipment.furnaces.close()
 
 
 async def prepare(
@@ -304,16 +184,16 @@ async def prepare(
         VirtualClock(tally.latest or begun) if order.virtual else RealClock(not_before=tally.latest, speed=speed)
     )
     makes = not only or SynthesisRobot.name in only
-    world = await _world(order, lab_clock, begun, wire if makes else None)
+    equipment = await equip(order, lab_clock, begun, wire if makes else None)
     workers = Workers(order.workers)
-    agents = [a for a in crew(world, order.campaign.instruments.library) if not only or a.name in only]
+    agents = [a for a in crew(equipment, order.campaign.instruments.library) if not only or a.name in only]
     observatory = observatory or Observatory()
     name, listens = campaign_id(order), observatory.telemetry
     lab = Lab(bus, lab_clock, lab_clock, workers, name, order.seed, version(), listens)
     runtime = Runtime(lab, agents, Snapshots(order.out / "snapshots"))
     runtime.watchers.append(observatory.note)
     runtime.watchers += [tally.note, heard.note]
-    return Session(order, tally, heard, lab_clock, world, workers, runtime, agents, resumed)
+    return Session(order, tally, heard, lab_clock, equipment, workers, runtime, agents, resumed)
 
 
 async def _with_bus(
@@ -339,7 +219,7 @@ async def _with_bus(
         time.perf_counter() - began,
         interrupted,
         troubles,
-        await _faults(session.world, session.heard, order.campaign.instruments.library),
+        await _faults(session.equipment, session.heard, order.campaign.instruments.library),
         {agent.name: agent.memory.digest() for agent in session.agents},
         await bus.last_sequence(),
         order.out,
@@ -347,7 +227,7 @@ async def _with_bus(
     )
 
 
-def _started(order: Order, world: _World) -> CampaignStarted:
+def _started(order: Order, equipment: Equipment) -> CampaignStarted:
     from science.diffraction.tasks import library
 
     return CampaignStarted(
@@ -356,7 +236,7 @@ def _started(order: Order, world: _World) -> CampaignStarted:
         code_version=version(),
         library_sha256=library(order.campaign.instruments.library).sha256,
         virtual=order.virtual,
-        simulated=tuple(world.simulated),
+        simulated=tuple(equipment.simulated),
     )
 
 
@@ -443,11 +323,8 @@ def _check_same(order: Order, tally: Tally) -> None:
         )
 
 
-async def _faults(world: _World, heard: Heard, library: str | None) -> Reckoning:
+async def _faults(equipment: Equipment, heard: Heard, library: str | None) -> Reckoning:
     """What was injected, and what became of it."""
-    for recall in world.recalls:
+    for recall in equipment.recalls:
         recall()
-    return await reckon(World(world.bench, world.device, library), heard)
-
-
-__all__ = ["BusError", "Order", "Outcome", "campaign_id", "crew", "run"]
+    return await reckon(World(equipment.bench, equipment.device, library), heard)

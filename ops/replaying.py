@@ -27,8 +27,8 @@ from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
 from ops.cli import UNUSABLE, complain
 from ops.clock import RealClock
+from ops.equipment import Equipment, crew
 from ops.errors import OpsError, ResumeError
-from ops.lab import _World, crew
 from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import FaultRates, Faults
@@ -115,7 +115,7 @@ def _idle_crew(scratch: Path) -> list[Agent[Any]]:
     clock = RealClock()
     bench = Bench(0, Faults(0, FaultRates()))
     diffractometer = SimulatedDiffractometer("none", bench, clock, scratch, datetime.now(UTC))
-    return crew(_World(bench, {}, diffractometer), None)
+    return crew(Equipment(bench, {}, diffractometer), None)
 
 
 def _expected(folder: Path) -> dict[str, str]:

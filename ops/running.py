@@ -22,7 +22,8 @@ from bus.errors import BusError
 from contracts.errors import ContractError
 from ops.cli import FOUND_WANTING, INTERRUPTED, UNUSABLE, complain
 from ops.errors import OpsError
-from ops.lab import Order, Outcome, campaign_id, run
+from ops.lab import Outcome, run
+from ops.order import Order, campaign_id
 from ops.reckoning import Fate, Reckoning
 from ops.reports.writing import report_after_run
 from ops.settings import CampaignFile, load_campaign

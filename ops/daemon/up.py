@@ -32,9 +32,11 @@ from ops.daemon.card import Card
 from ops.daemon.face import Face, Facts
 from ops.daemon.notify import notify, watchdog_seconds
 from ops.daemon.settings import DaemonFile, load_daemon_file
+from ops.equipment import wire_address
 from ops.errors import NoRoomError, OpsError
 from ops.furnaces import Wire
-from ops.lab import Order, Session, check_folder, prepare, wire_address
+from ops.lab import Session, check_folder, prepare
+from ops.order import Order
 from ops.room import PATIENCE, check_room, watch_room
 from ops.settings import load_campaign
 from ops.telemetry.observatory import Observatory, observe
