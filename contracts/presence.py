@@ -46,6 +46,7 @@ class TroubleKind(StrEnum):
     CLOCK = "clock"
     DISK = "disk"
     INSTRUMENT = "instrument"
+    LEDGER = "ledger"
 
 
 class LabTroubled(Event, kind="presence.lab_troubled"):
