@@ -1,0 +1,259 @@
+"""The files of a ledger: ``checkpoint``, ``tile/<L>/<N>[.p/<W>]`` and ``tile/entries/<N>[.p/<W>]``.
+
+The layout is that of https://c2sp.org/tlog-tiles, so that any client of such logs can read the folder as it lies. A
+tile holds 256 hashes, a bundle 256 entries; those at the right edge are partial and say how wide they are. Except
+for the checkpoint a published file never changes: writing it anew with the same content does nothing, with other
+content it is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from bus.ledger.errors import TileConflictError, TileDamagedError, TileMissingError
+from bus.ledger.merkle import HASH_SIZE, HashReader, combine
+
+WIDTH = 256
+"""Hashes of a full tile, entries of a full bundle."""
+HEIGHT = 8
+"""Levels of the tree in a tile: 256 is two to the eighth."""
+CHECKPOINT = "checkpoint"
+"""Where the newest checkpoint lies."""
+ENTRIES = "entries"
+"""What stands in the place of the level in the path of a bundle."""
+_LENGTH = struct.Struct(">H")
+_CACHED = 64
+
+
+def tile_path(level: int | str, n: int, width: int = WIDTH) -> str:
+    """Path of a tile or (`ENTRIES` as the level) of a bundle, relative to the ledger's folder.
+
+    Args:
+        level: level of tiles, from 0 at the leaves.
+        n: number within the level.
+        width: hashes or entries in it; 256 when it is full.
+    """
+    digits = f"{n:03d}"
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+    path = "/".join([f"x{part}" for part in parts[:-1]] + parts[-1:])
+    return f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else "")
+
+
+def widths(size: int) -> Iterator[tuple[int, int]]:
+    """(number, width) of the bundles, and of the tiles at level 0, of a log of that size."""
+    yield from ((n, WIDTH) for n in range(size // WIDTH))
+    if size % WIDTH:
+        yield size // WIDTH, size % WIDTH
+
+
+def tiles_of(size: int) -> Iterator[tuple[int, int, int]]:
+    """(level, number, width) of every tile of a log of that size."""
+    level = 0
+    while size:
+        yield from ((level, n, width) for n, width in widths(size))
+        size, level = size // WIDTH, level + 1
+
+
+def pack_bundle(entries: Iterable[bytes]) -> bytes:
+    """Entries with their lengths, as a bundle holds them."""
+    return b"".join(_LENGTH.pack(len(entry)) + entry for entry in entries)
+
+
+def unpack_bundle(path: str, content: bytes, width: int) -> list[bytes]:
+    """The entries in a bundle.
+
+    Args:
+        path: its name, for the message of an error.
+        content: its bytes.
+        width: how many entries it must hold.
+
+    Raises:
+        TileDamagedError: it holds fewer or more.
+    """
+    entries: list[bytes] = []
+    at, end = 0, len(content)
+    while at + 2 <= end and len(entries) < width:
+        begin = at + 2
+        at = begin + (content[begin - 2] << 8 | content[begin - 1])
+        if at > end:
+            break
+        entries.append(content[begin:at])
+    if len(entries) != width or at != end:
+        whole = f"{len(entries)} whole entries" + (" and something behind them" if len(entries) == width else "")
+        raise TileDamagedError(path, f"{whole} in {end} bytes instead of {width} entries")
+    return entries
+
+
+class TileStore:
+    """The files of one ledger.
+
+    Attributes:
+        folder: where they lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read_checkpoint(self) -> bytes:
+        """The newest checkpoint.
+
+        Raises:
+            TileMissingError: there is none.
+        """
+        return self._read(CHECKPOINT)
+
+    def read_tile(self, level: int, n: int, width: int = WIDTH) -> bytes:
+        """The first `width` hashes of a tile, one after the other; from the full tile where the partial one is gone.
+
+        Raises:
+            TileMissingError: it is not there.
+            TileDamagedError: it has another length.
+        """
+        path, content = self._read_partial(level, n, width)
+        expected = (width if path == tile_path(level, n, width) else WIDTH) * HASH_SIZE
+        if len(content) != expected:
+            raise TileDamagedError(path, f"{len(content)} bytes instead of {expected}")
+        return content[: width * HASH_SIZE]
+
+    def read_bundle(self, n: int, width: int = WIDTH) -> list[bytes]:
+        """The first `width` entries of a bundle; from the full bundle where the partial one is gone.
+
+        Raises:
+            TileMissingError: it is not there.
+            TileDamagedError: it was cut, or holds more or fewer entries.
+        """
+        path, content = self._read_partial(ENTRIES, n, width)
+        held = width if path == tile_path(ENTRIES, n, width) else WIDTH
+        return unpack_bundle(path, content, held)[:width]
+
+    def entries(self, start: int, size: int) -> Iterator[bytes]:
+        """The entries from index `start` of a log of that size, bundle by bundle.
+
+        Raises:
+            TileMissingError: a bundle is not there.
+            TileDamagedError: a bundle is not whole.
+        """
+        for n in range(start // WIDTH, -(-size // WIDTH)):
+            bundle = self.read_bundle(n, min(WIDTH, size - n * WIDTH))
+            yield from bundle[max(0, start - n * WIDTH) :]
+
+    def hashes(self, size: int) -> HashReader:
+        """Hashes of complete subtrees of a log of that size, from its tiles."""
+        cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+
+        def tile(level: int, n: int) -> bytes:
+            if (level, n) not in cache:
+                width = min(WIDTH, (size >> HEIGHT * level) - n * WIDTH)
+                if width <= 0:
+                    raise TileMissingError(tile_path(level, n))
+                cache[level, n] = self.read_tile(level, n, width)
+                if len(cache) > _CACHED:
+                    cache.popitem(last=False)
+            cache.move_to_end((level, n))
+            return cache[level, n]
+
+        def read(level: int, index: int) -> bytes:
+            tiled, above = divmod(level, HEIGHT)
+            first, count = index << above, 1 << above
+            hashes, at = tile(tiled, first // WIDTH), first % WIDTH * HASH_SIZE
+            if len(hashes) < at + count * HASH_SIZE:
+                raise TileMissingError(tile_path(tiled, first // WIDTH))
+            return combine([hashes[i : i + HASH_SIZE] for i in range(at, at + count * HASH_SIZE, HASH_SIZE)])
+
+        return read
+
+    def write_checkpoint(self, content: bytes) -> None:
+        """Puts a newer checkpoint in the place of the last one; what it vouches for must be written before."""
+        self._place({CHECKPOINT: content})
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """Publishes tiles and bundles; when this returns they are on disk.
+
+        Args:
+            files: path (`tile_path`) → content.
+
+        Raises:
+            TileConflictError: one of them is published with other content; nothing was written.
+        """
+        new = {}
+        for path, content in files.items():
+            try:
+                published = (self.folder / path).read_bytes()
+            except FileNotFoundError:
+                new[path] = content
+                continue
+            if published != content:
+                raise TileConflictError(path)
+        self._place(new)
+
+    def drop_partials(self) -> None:
+        """Removes partial files beside the full one, in which whoever needs them still finds them."""
+        for folder in list((self.folder / "tile").rglob("*.p")):
+            if folder.with_suffix("").is_file():
+                for partial in folder.iterdir():
+                    partial.unlink()
+                folder.rmdir()
+
+    def _read_partial(self, level: int | str, n: int, width: int) -> tuple[str, bytes]:
+        path = tile_path(level, n, width)
+        try:
+            return path, self._read(path)
+        except TileMissingError:
+            full = tile_path(level, n)
+            if width < WIDTH and (self.folder / full).is_file():
+                return full, self._read(full)
+            raise
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return (self.folder / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise TileMissingError(path) from None
+        except OSError as error:
+            raise TileDamagedError(path, f"a file that cannot be read ({error.strerror})") from None
+
+    def _place(self, files: Mapping[str, bytes]) -> None:
+        """Temporary file, fsync and rename for each, then fsync of each folder that has changed."""
+        changed: dict[Path, None] = {}
+        for path, content in files.items():
+            target = self.folder / path
+            for folder in _make_folders(target.parent):
+                changed[folder] = None
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fchmod(file.fileno(), 0o644)
+                    os.fsync(file.fileno())
+                Path(temporary).replace(target)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+            changed[target.parent] = None
+        for folder in changed:
+            sync_folder(folder)
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Makes a folder, and names those above it that have a new name in them."""
+    if folder.is_dir():
+        return []
+    above = _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    return [*above, folder.parent]
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
