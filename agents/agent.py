@@ -7,18 +7,16 @@ publishes, acknowledges, reads a clock or rolls dice; the runtime does, and give
 
 from __future__ import annotations
 
-import hashlib
+import copy
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, overload
-
-import orjson
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from agents.errors import DeclarationError, FoldError, NotAttachedError
+from agents.memory import Memory
 from contracts.event import Event
 from contracts.materials import ArtifactRef
 
@@ -36,16 +34,6 @@ E5 = TypeVar("E5", bound=Event)
 
 FoldMethod = Callable[[Any, E1], None]
 ReactionMethod = Callable[[Any, E1], AsyncIterator[Event]]
-
-
-class Memory(BaseModel):
-    """What an agent remembers. Plain JSON values, so that it can be hashed, stored and compared."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=False, ser_json_inf_nan="constants")
-
-    def digest(self) -> str:
-        """SHA-256 over canonical JSON (sorted keys); the same in every process."""
-        return hashlib.sha256(orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 class Workbench(Protocol):
@@ -89,7 +77,8 @@ class Reaction:
 
     method: Callable[[Any, Any], AsyncIterator[Event]]
     long: bool
-    """Whether the agent goes on listening while it runs, because it waits for an instrument."""
+    """Whether the agent goes on listening while it runs, because it waits for an instrument. It sees the memory that
+    its event found all the same."""
 
 
 class _Declared:
@@ -165,7 +154,8 @@ def on(*kinds: type[Event], long: bool = False) -> Any:
 
     Args:
         kinds: the events it reacts to.
-        long: it waits for an instrument; the agent goes on listening meanwhile.
+        long: it waits for an instrument; the agent goes on listening meanwhile, but the reaction goes on seeing
+            its memory as it was at its event.
     """
     return lambda method: _Declared(kinds, method, long=long)
 
@@ -227,6 +217,15 @@ class Agent(Generic[M]):
                 method(self, event)
             except Exception as error:
                 raise FoldError(self.name, event.kind, f"{type(error).__name__}: {error}") from error
+
+    def still(self) -> Self:
+        """This agent with its memory as it is now, whatever is folded meanwhile.
+
+        What a long reaction says must not depend on how much its agent happens to have heard while it waited.
+        """
+        stills = copy.copy(self)
+        stills.memory = self.memory.fork()
+        return stills
 
     def attach(self, workbench: Workbench) -> None:
         """Lends the agent what reactions need."""

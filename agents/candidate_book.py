@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, Field
 
-from agents.agent import Agent, Memory, folds
+from agents.agent import Agent, folds
+from agents.memory import Memory
 from contracts.learning import ObservationRecorded, ObservationWithheld
 from contracts.planning import CandidateProposed
 from contracts.review import ReviewDecided

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 from pydantic import Field
 
-from agents.agent import Agent, Memory, folds, on
+from agents.agent import Agent, folds, on
 from agents.errors import UnknownCandidateError
+from agents.memory import Memory
 from contracts.event import Event
 from contracts.instruments import Reviewer, ReviewQuestion
 from contracts.planning import CandidateProposed

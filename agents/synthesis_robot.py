@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from agents.actions import NotDone, effectively_once
-from agents.agent import Agent, Memory, on
+from agents.agent import Agent, on
+from agents.memory import Memory
 from contracts.event import Event
 from contracts.instruments import SampleTrouble, StepKind, StepReport, StepRequest, StepSample, Synthesiser
 from contracts.recipe import Recipe

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agents.agent import Agent, Memory, folds, on
+from agents.agent import Agent, folds, on
 from agents.designs import design_of
+from agents.memory import Memory
 from contracts.campaigns import CampaignPlan, CampaignStarted
 from contracts.event import Event
 from contracts.learning import ModelReleased

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from agents.actions import NotDone, effectively_once
-from agents.agent import Agent, Memory, folds, on
+from agents.agent import Agent, folds, on
 from agents.designs import elements_in
+from agents.memory import Memory
 from contracts.campaigns import CampaignPlan, CampaignStarted
 from contracts.diffraction import (
     Analysis,

@@ -46,6 +46,8 @@ class _Reacting:
     """One reaction to one delivery."""
 
     seat: Seat
+    agent: Agent[Any]
+    """Who reacts, with the memory that the reaction sees."""
     work: Work
     reaction: Reaction
     author: str
@@ -259,7 +261,8 @@ class Runtime:
                     self._recall.draft(seat)
                 work = seat.open[sequence] = Work(delivery)
                 for n, reaction in enumerate(seat.agent.reaction_table.get(type(envelope.data), ())):
-                    reacting = self._react(_Reacting(seat, work, reaction, f"{seat.name}/{n}"))
+                    agent = seat.agent.still() if reaction.long else seat.agent
+                    reacting = self._react(_Reacting(seat, agent, work, reaction, f"{seat.name}/{n}"))
                     if reaction.long:
                         task = self.lab.turns.spawn(reacting)
                         work.running.add(task)
@@ -315,7 +318,7 @@ class Runtime:
     async def _tell(self, reacting: _Reacting, said: list[Event], span: ReactionSpan) -> None:
         """Publishes what a reaction yields and notes it in `said`."""
         method, cause = reacting.reaction.method, reacting.cause
-        async with aclosing(method(reacting.seat.agent, cause.data)) as events:  # type: ignore[type-var]
+        async with aclosing(method(reacting.agent, cause.data)) as events:  # type: ignore[type-var]
             n = 0
             async for event in events:
                 await self._voice.say(event, follow_up_id(cause.id, reacting.author, n), reacting.seat.name, cause)

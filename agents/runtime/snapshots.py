@@ -20,7 +20,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agents.agent import Memory
+from agents.memory import Memory
 from bus.protocol import Recorded
 
 if TYPE_CHECKING:

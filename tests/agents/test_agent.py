@@ -10,8 +10,9 @@ import sys
 import pytest
 from pydantic import Field
 
-from agents.agent import MOMENT, Agent, Memory, Moment, folds, on
+from agents.agent import MOMENT, Agent, Moment, folds, on
 from agents.errors import DeclarationError, FoldError, NotAttachedError
+from agents.memory import Memory
 from contracts.campaigns import CampaignPaused, CampaignResumed
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from agents.agent import Agent, Memory, folds, on
+from agents.agent import Agent, folds, on
+from agents.memory import Memory
 from contracts.campaigns import CampaignPaused, CampaignResumed
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost
@@ -107,3 +108,23 @@ class Stumbling(Agent[Notes]):
             self.raises[event.sample_id] -= 1
             raise ValueError(f"no good: {event.sample_id}")
         yield CampaignResumed(reason=f"after {event.sample_id}")
+
+
+class LateReader(Agent[Notes]):
+    """Says what it remembers at first, and what it remembers when it has waited."""
+
+    name = "late_reader"
+
+    def __init__(self) -> None:
+        super().__init__(Notes())
+
+    @folds(SampleLost)
+    def note(self, event: SampleLost) -> None:
+        self.memory.heard.append(event.sample_id)
+
+    @on(SampleLost, long=True)
+    async def work(self, event):
+        n = int(event.candidate_id.removeprefix("c-"))
+        yield decided(10 * n, f"{len(self.memory.heard)} heard")
+        await self.bench.wait_until(self.now + 30 * MINUTE)
+        yield decided(10 * n + 1, f"{len(self.memory.heard)} heard")

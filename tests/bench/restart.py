@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import Field
 
-from agents.agent import Agent, Memory, folds
+from agents.agent import Agent, folds
+from agents.memory import Memory
 from agents.runtime import Lab, Runtime
 from agents.runtime.snapshots import Snapshots
 from agents.workers import Workers

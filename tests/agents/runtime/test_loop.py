@@ -18,7 +18,7 @@ from contracts.presence import AgentStarted, AgentStopped
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost
 from tests.agents.lab import CAMPAIGN, House
-from tests.agents.toys import MINUTE, Counting, Notes, Splitter, Stumbling, Waiter, decided, lost
+from tests.agents.toys import MINUTE, Counting, LateReader, Notes, Splitter, Stumbling, Waiter, decided, lost
 from tests.contracts.examples import EPOCH
 
 ROOT = CampaignPaused(reason="lunch")
@@ -43,6 +43,14 @@ async def test_an_event_is_folded_before_it_is_reacted_to() -> None:
     await house.live()
     counts = [e.reason for e in await house.events(CampaignResumed) if e.reason.startswith("q-")]
     assert counts == ["q-0: 1", "q-10: 2", "q-20: 3", "q-21: 4", "q-11: 5", "q-1: 6"]
+
+
+async def test_a_long_reaction_goes_on_seeing_the_memory_of_its_event() -> None:
+    """What it says after it has waited does not depend on what its agent has heard meanwhile."""
+    house = House(lambda _: [Splitter(), LateReader()], ROOT)
+    await house.live()
+    said = {e.review_id: e.reason for e in await house.events(ReviewDecided)}
+    assert said == {f"q-{10 * n + late}": f"{n + 1} heard" for n in range(3) for late in range(2)}
 
 
 async def test_what_is_yielded_follows_from_its_cause() -> None:

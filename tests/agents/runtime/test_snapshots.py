@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.agent import Memory
+from agents.memory import Memory
 from agents.runtime.snapshots import START, Snapshots, VoiceSnapshot, chained, schema_of
 from bus.memory import MemoryBus
 from contracts.identifiers import root_id
