@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from bus.errors import EventTooLargeError
+from bus.protocol import MAX_PAYLOAD
 from contracts.envelope import Envelope, schema_uri
 from contracts.errors import MalformedEventError
 from contracts.upcasters import read_event
@@ -19,8 +21,15 @@ CONTENT_TYPE = "application/cloudevents+json"
 
 
 def encode(envelope: Envelope) -> bytes:
-    """The bytes that are stored; the same envelope always gives the same bytes."""
-    return orjson.dumps(envelope.model_dump(mode="json", exclude_none=True) | _data(envelope))
+    """The bytes that are stored; the same envelope always gives the same bytes.
+
+    Raises:
+        EventTooLargeError: they are more than `MAX_PAYLOAD`.
+    """
+    payload = orjson.dumps(envelope.model_dump(mode="json", exclude_none=True) | _data(envelope))
+    if len(payload) > MAX_PAYLOAD:
+        raise EventTooLargeError(envelope.type, len(payload), MAX_PAYLOAD)
+    return payload
 
 
 def _data(envelope: Envelope) -> dict[str, Any]:

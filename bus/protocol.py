@@ -13,7 +13,9 @@ from contracts.event import Event
 from contracts.materials import ArtifactRef
 
 MAX_EVENT = 64 * 1024 - 1
-"""Largest event in bytes: what an entry of a tiled ledger can hold (16-bit length)."""
+"""Largest message in bytes, headers and all, that the stream takes: what an entry of a tiled ledger can hold."""
+MAX_PAYLOAD = MAX_EVENT - 1024
+"""Largest event in bytes: with subject, id and time it fits an entry of the ledger, with its headers the stream."""
 
 OnTrouble = Callable[[BusError], None]
 """Called with what the bus noticed by itself: garbage in the log, a refused permission, a slow consumer."""
@@ -115,7 +117,7 @@ class Bus(Protocol):
 
         Raises:
             DuplicateConflictError: the id is taken by other content.
-            EventTooLargeError: it is larger than `MAX_EVENT`.
+            EventTooLargeError: it is larger than `MAX_PAYLOAD`.
             StreamFullError: the log has reached its size limit.
             PermissionDeniedError: the server forbids it.
         """

@@ -50,7 +50,7 @@ def test_nothing_has_the_empty_root() -> None:
 
 
 def test_all_tiles_of_the_specification_are_written(tmp_path: Path) -> None:
-    """What is written for a size is exactly the tiles and bundles that the specification asks for, over three levels."""
+    """What is written for a size is exactly the files that the specification asks for, over three levels."""
     growth = Growth()
     for entry in ENTRY:
         growth.append(entry)
