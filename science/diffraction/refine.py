@@ -8,8 +8,9 @@ real profiles differ from pseudo-Voigts by more than counting noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from science.diffraction.profile import pseudo_voigt
 from science.diffraction.sticks import Sticks, lattice_of, lorentz_polarisation, metric_design, metric_parameters
 
 Array = NDArray[np.float64]
+Columns = tuple[Array, Array, Array]
+"""Profile of a phase at unit scale ``(n,)``, its derivatives by shared and own parameters ``(m, n)``, and by mixing."""
 
 MODEL_ERROR = 0.06
 """Share of the net intensity by which calculated profiles are wrong."""
@@ -37,6 +40,16 @@ class Trial:
     sticks: Sticks
     max_strain: float = 0.015
     origin: str = "library"
+
+    @cached_property
+    def design(self) -> Array:
+        """See `metric_design`."""
+        return metric_design(self.sticks.hkl, self.crystal)
+
+    @cached_property
+    def start(self) -> Array:
+        """See `metric_parameters`."""
+        return metric_parameters(self.crystal)
 
 
 @dataclass
@@ -74,6 +87,11 @@ class Observed:
     def net(self) -> Array:
         """Counts above the background estimate."""
         return self.y - self.background
+
+    @cached_property
+    def basis(self) -> Array:
+        """See `background_basis`."""
+        return background_basis(self.x, self.background)
 
 
 @dataclass
@@ -117,10 +135,10 @@ def background_basis(x: Array, estimate: Array) -> Array:
     return np.column_stack([estimate, np.polynomial.chebyshev.chebvander(u, N_BACKGROUND - 2)])
 
 
-def _columns(fit: Fit, observed: Observed, n: int) -> tuple[Array, Array, Array]:
+def _columns(fit: Fit, observed: Observed, n: int) -> Columns:
     """Profile of phase n at unit scale, derivatives by shared and own parameters, and by mixing."""
     trial, state = fit.trials[n], fit.states[n]
-    design = metric_design(trial.sticks.hkl, trial.crystal)
+    design = trial.design
     q = design @ state.metric
     pieces = []
     for wavelength, share in observed.lines:
@@ -173,9 +191,12 @@ def _solve(profiles: Array, basis: Array, observed: Observed) -> tuple[Array, Ar
     return coefficients[: len(profiles)], coefficients[len(profiles) :]
 
 
-def _evaluate(fit: Fit, observed: Observed, basis: Array) -> list[tuple[Array, Array, Array]]:
-    """Fills in scales, parts, background and chi2; returns the columns for the derivatives."""
-    columns = [_columns(fit, observed, n) for n in range(len(fit.trials))]
+def _evaluate(fit: Fit, observed: Observed, basis: Array, held: Sequence[Columns] = ()) -> list[Columns]:
+    """Fills in scales, parts, background and chi2; returns the columns for the derivatives.
+
+    The first phases may be held: their columns are those of an earlier call.
+    """
+    columns = [*held, *(_columns(fit, observed, n) for n in range(len(held), len(fit.trials)))]
     profiles = np.array([c[0] for c in columns]) if columns else np.zeros((0, len(observed.x)))
     fit.scales, background = _solve(profiles, basis, observed)
     fit.parts = fit.scales[:, None] * profiles
@@ -185,7 +206,7 @@ def _evaluate(fit: Fit, observed: Observed, basis: Array) -> list[tuple[Array, A
     return columns
 
 
-def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = True) -> Fit:
+def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = True, only_newest: bool = False) -> Fit:
     """The fit after some Levenberg–Marquardt steps; it never gets worse.
 
     Args:
@@ -193,13 +214,16 @@ def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = 
         observed: the pattern.
         iterations: most steps.
         widths: whether width and mixing parameters move too.
+        only_newest: nothing moves but the cell of the last phase, and of course all scales and the background. A
+            candidate is compared with its rivals so at a fraction of the cost, because only its own profile changes.
     """
-    basis = background_basis(observed.x, observed.background)
+    basis = observed.basis
     best = _copy(fit)
     columns = _evaluate(best, observed, basis)
+    held = columns[:-1] if only_newest else ()
     damping = 1e-2
     for _ in range(iterations):
-        jacobian, apply = _jacobian(best, columns, widths=widths)
+        jacobian, apply = _newest(best, columns) if only_newest else _jacobian(best, columns, widths=widths)
         if not len(jacobian):
             return best
         weighted = np.vstack([jacobian, np.array([c[0] for c in columns]), basis.T]) / observed.sigma
@@ -207,13 +231,14 @@ def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = 
         weighted /= norms[:, None]
         residual = (observed.y - best.calculated) / observed.sigma
         gram, right = weighted @ weighted.T, weighted @ residual
-        gram[0, 0] += 1 / (ZERO_SD * norms[0]) ** 2
-        right[0] -= best.zero / ZERO_SD**2 / norms[0]
+        if not only_newest:
+            gram[0, 0] += 1 / (ZERO_SD * norms[0]) ** 2
+            right[0] -= best.zero / ZERO_SD**2 / norms[0]
         improved = False
         for _ in range(4):
             step = np.linalg.solve(gram + (damping + 1e-9) * np.eye(len(gram)), right) / norms
             trial = apply(step[: len(jacobian)])
-            trial_columns = _evaluate(trial, observed, basis)
+            trial_columns = _evaluate(trial, observed, basis, held)
             if trial.chi2 < best.chi2:
                 improved = True
                 break
@@ -231,9 +256,7 @@ def _copy(fit: Fit) -> Fit:
     return replace(fit, states=[PhaseState(s.metric.copy(), s.size, s.strain) for s in fit.states])
 
 
-def _jacobian(
-    fit: Fit, columns: list[tuple[Array, Array, Array]], *, widths: bool
-) -> tuple[Array, Callable[[Array], Fit]]:
+def _jacobian(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array, Callable[[Array], Fit]]:
     """Derivatives of the calculated pattern by the parameters that move, and how to take a step."""
     n = len(columns[0][0]) if columns else 0
     shared = np.zeros((_SHARED, n))
@@ -265,6 +288,20 @@ def _jacobian(
     return rows, apply
 
 
+def _newest(fit: Fit, columns: list[Columns]) -> tuple[Array, Callable[[Array], Fit]]:
+    """The same for the cell of the last phase alone."""
+    index = len(columns) - 1
+    jacobian = columns[index][1][5:]
+
+    def apply(step: Array) -> Fit:
+        new = _copy(fit)
+        for j, value in enumerate(step, 5):
+            _move_own(new, index, j, float(value))
+        return new
+
+    return (fit.scales[index] * jacobian if fit.scales[index] > 0 else jacobian[:0]), apply
+
+
 def _move_shared(fit: Fit, which: int, value: float) -> None:
     if which == 0:
         fit.zero = float(np.clip(fit.zero + value, -0.25, 0.25))
@@ -283,7 +320,7 @@ def _move_own(fit: Fit, index: int, j: int, value: float) -> None:
     elif j == 4:
         state.strain = float(np.clip(state.strain + np.clip(value, -0.2, 0.2), 0.0, 2.0))
     else:
-        start = metric_parameters(trial.crystal)
+        start = trial.start
         scale = max(abs(start[j - 5]), 0.2 * start[0])
         room = 2 * trial.max_strain * scale
         state.metric[j - 5] = float(np.clip(state.metric[j - 5] + value, start[j - 5] - room, start[j - 5] + room))

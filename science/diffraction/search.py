@@ -229,7 +229,7 @@ def _best_addition(fit: Fit, trials: Sequence[Trial], observed: Observed, barred
             scored.append((score, strain, trial))
     scored.sort(key=lambda s: -s[0])
     tries = [
-        refine(added(fit, trial, strain), observed, iterations=4, widths=not fit.trials)
+        refine(added(fit, trial, strain), observed, iterations=4, only_newest=bool(fit.trials))
         for _, strain, trial in scored[: SHORTLIST if fit.trials else SHORTLIST + 3]
     ]
     if not tries:
