@@ -7,12 +7,14 @@ forked, so that no lock or thread of the parent is copied into them.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
@@ -107,3 +109,11 @@ def _carry(fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R | _Rai
         return fn(*args, **kwargs)
     except Exception as error:  # noqa: BLE001  raised again by whoever asked
         return _Raised(type(error), error.args, dict(error.__dict__))
+    finally:
+        _give_back()
+
+
+def _give_back() -> None:
+    """Lets the system have the memory that a fit has freed; glibc would keep the most that ever was in use."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

@@ -83,3 +83,27 @@ async def test_workers_over_their_whole_life(tmp_path: Path, monkeypatch: pytest
     finally:
         workers.close()
     assert workers._pool is None
+
+
+KEPT: list[bytes] = []
+
+
+def free_much_but_the_last() -> None:
+    """Fills the heap with small things and lets go of all but the one at its end."""
+    things = [bytes(1000) for _ in range(200_000)]
+    KEPT.append(things[-1])
+
+
+def resident() -> float:
+    """MB of the worker."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def test_what_a_task_has_freed_goes_back_to_the_system() -> None:
+    """Otherwise a worker would for months be as large as its largest fit."""
+    workers = Workers(1)
+    before = await workers.run(resident)
+    await workers.run(free_much_but_the_last)
+    after = await workers.run(resident)
+    workers.close()
+    assert after - before < 50  # of 200 and more
