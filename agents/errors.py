@@ -8,6 +8,7 @@
     ├── FoldError               an event could not be put into memory
     ├── UnknownCandidateError   somebody speaks of a candidate that nobody proposed
     ├── ReplayDivergedError     re-made events differ from recorded ones
+    ├── NotRecordedError        the world was asked something that the log has no answer to
     └── SeatTakenError          another process acts under the same name
 """
 
@@ -70,6 +71,21 @@ class ReplayDivergedError(AgentError):
         super().__init__(
             f"Expected {agent} to yield {recorded} again, as recorded, got {remade}. The log was written by other "
             "code or another seed: go on with the Athanor that wrote it."
+        )
+
+
+class NotRecordedError(AgentError):
+    """An agent that is lived again asks the world something that the log has no answer to.
+
+    Attributes:
+        question: what was asked.
+    """
+
+    def __init__(self, question: str) -> None:
+        self.question = question
+        super().__init__(
+            f"Expected an answer to {question} in the log, got none: either the log ends while it was waited for, or "
+            "this code asks something else than the one that wrote it."
         )
 
 

@@ -204,10 +204,8 @@ def _fact(intent: StepStarted, outcome: StepReport | NotDone) -> Fact:
     if isinstance(outcome, StepReport):
         retryable, readings, troubles = outcome.retryable, outcome.readings, outcome.troubles
     else:
-        gone = f"nobody can tell what became of the step {intent.step.value}"
         lost = intent.sample_ids if outcome.unknown else ()
-        retryable, readings = False, ()
-        troubles = tuple(SampleTrouble(sample_id=name, reason=gone, lost=True) for name in lost)
+        retryable, readings, troubles = False, (), all_lost(intent.step, lost)
     return StepFailed(
         run_id=intent.run_id,
         key=intent.key,
@@ -219,6 +217,12 @@ def _fact(intent: StepStarted, outcome: StepReport | NotDone) -> Fact:
         readings=readings,
         troubles=troubles,
     )
+
+
+def all_lost(step: StepKind, sample_ids: tuple[str, ...]) -> tuple[SampleTrouble, ...]:
+    """What is said of vials of which nobody can tell what became of them."""
+    gone = f"nobody can tell what became of the step {step.value}"
+    return tuple(SampleTrouble(sample_id=name, reason=gone, lost=True) for name in sample_ids)
 
 
 def _heed(vials: list[_Vial], fact: Fact, *, final: bool) -> None:
