@@ -5,8 +5,10 @@ The same code makes the files of a live log and, for `fsck`, makes them again fr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bus.ledger.errors import TileDamagedError
-from bus.ledger.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, leaf_hash, node_hash
+from bus.ledger.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, combine, leaf_hash, node_hash
 from bus.ledger.tiles import ENTRIES, WIDTH, TileStore, pack_bundle, tile_path
 
 
@@ -60,12 +62,27 @@ class Growth:
 
     def append(self, entry: bytes) -> None:
         """Adds an entry."""
-        self.size += 1
         self._bundle.append(entry)
         if len(self._bundle) == WIDTH:
-            self._ready[tile_path(ENTRIES, self.size // WIDTH - 1)] = pack_bundle(self._bundle)
+            self._ready[tile_path(ENTRIES, self.size // WIDTH)] = pack_bundle(self._bundle)
             self._bundle = []
-        self._push(0, leaf_hash(entry))
+        self.append_leaf(leaf_hash(entry))
+
+    def append_leaf(self, leaf: bytes) -> None:
+        """Adds an entry by its hash, when only the tiles are wanted and not the bundles."""
+        self.size += 1
+        self._push(0, leaf)
+
+    def append_tile(self, leaves: Sequence[bytes]) -> None:
+        """Adds the hashes of 256 entries at once, behind a full tile; cheaper than one by one."""
+        assert len(leaves) == WIDTH  # noqa: S101  the caller's arithmetic
+        assert self.size % WIDTH == 0  # noqa: S101  the same
+        self._ready[tile_path(0, self.size // WIDTH)] = b"".join(leaves)
+        self.size += WIDTH
+        if not self._rows:
+            self._rows.append(_Row(0))
+        self._rows[0].full += 1
+        self._push(1, combine(leaves))
 
     def _push(self, level: int, node: bytes) -> None:
         if level == len(self._rows):
@@ -86,6 +103,10 @@ class Growth:
             for peak in reversed(row.frontier.peaks):
                 root = peak if root is None else node_hash(peak, root)
         return EMPTY_ROOT if root is None else root
+
+    def frontier(self) -> Frontier:
+        """The same tree, to grow apart from this one."""
+        return Frontier(self.size, [peak for row in reversed(self._rows) for peak in row.frontier.peaks])
 
     def files(self) -> dict[str, bytes]:
         """What must be written before a checkpoint of this size: everything new that is full, and the partial edge."""

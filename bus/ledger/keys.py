@@ -21,6 +21,10 @@ from bus.ledger.errors import NoteError, SigningKeyError
 from bus.ledger.note import ED25519, Note, Signer, Verifier
 from bus.ledger.tiles import sync_folder
 
+LEDGER = "ledger"
+"""The ledger's folder in the folder of a run."""
+KEYS = "keys/ledger"
+"""The folder of its private keys there."""
 VERIFIERS = "verifiers"
 """File in the ledger's folder: the first verifier key of the log, and of the witnesses that it asks, one a line."""
 HAND_OVER = "hand-over"

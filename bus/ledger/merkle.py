@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 
 from bus.ledger.errors import ProofError
 
@@ -206,5 +205,5 @@ def combine(hashes: Sequence[bytes]) -> bytes:
     if not row or len(row) & (len(row) - 1):
         raise ProofError(f"Expected as many hashes as a power of two, got {len(row)}.")
     while len(row) > 1:
-        row = [node_hash(left, right) for left, right in list(pairwise(row))[::2]]
+        row = [_sha256(b"\x01" + row[at] + row[at + 1]).digest() for at in range(0, len(row), 2)]
     return row[0]

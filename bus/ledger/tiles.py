@@ -45,6 +45,13 @@ def tile_path(level: int | str, n: int, width: int = WIDTH) -> str:
     return f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else "")
 
 
+def place_of(path: str) -> tuple[int, int, int]:
+    """(level, number, width) of a tile, from its path."""
+    whole, _, width = path.partition(".p/")
+    _, level, *digits = whole.split("/")
+    return int(level), int("".join(digits).replace("x", "")), int(width or WIDTH)
+
+
 def widths(size: int) -> Iterator[tuple[int, int]]:
     """(number, width) of the bundles, and of the tiles at level 0, of a log of that size."""
     yield from ((n, WIDTH) for n in range(size // WIDTH))
@@ -76,18 +83,25 @@ def unpack_bundle(path: str, content: bytes, width: int) -> list[bytes]:
     Raises:
         TileDamagedError: it holds fewer or more.
     """
+    entries, at = whole_entries(content, width)
+    if len(entries) != width or at != len(content):
+        whole = f"{len(entries)} whole entries" + (" and something behind them" if len(entries) == width else "")
+        raise TileDamagedError(path, f"{whole} in {len(content)} bytes instead of {width} entries")
+    return entries
+
+
+def whole_entries(content: bytes, width: int) -> tuple[list[bytes], int]:
+    """The entries of a bundle as far as they can be read, `width` at most, and where the last one ends."""
     entries: list[bytes] = []
     at, end = 0, len(content)
     while at + 2 <= end and len(entries) < width:
         begin = at + 2
-        at = begin + (content[begin - 2] << 8 | content[begin - 1])
-        if at > end:
+        stop = begin + (content[at] << 8 | content[at + 1])
+        if stop > end:
             break
-        entries.append(content[begin:at])
-    if len(entries) != width or at != end:
-        whole = f"{len(entries)} whole entries" + (" and something behind them" if len(entries) == width else "")
-        raise TileDamagedError(path, f"{whole} in {end} bytes instead of {width} entries")
-    return entries
+        entries.append(content[begin:stop])
+        at = stop
+    return entries, at
 
 
 class TileStore:
@@ -107,6 +121,15 @@ class TileStore:
             TileMissingError: there is none.
         """
         return self._read(CHECKPOINT)
+
+    def extent(self) -> int:
+        """How many entries the stored bundles hold at most, whatever the checkpoint says."""
+        places = [
+            place_of(str(path.relative_to(self.folder)).replace(ENTRIES, "0", 1))
+            for path in (self.folder / "tile" / ENTRIES).rglob("*")
+            if path.is_file() and not path.name.startswith(".")
+        ]
+        return max((n * WIDTH + width for _, n, width in places), default=0)
 
     def read_tile(self, level: int, n: int, width: int = WIDTH) -> bytes:
         """The first `width` hashes of a tile, one after the other; from the full tile where the partial one is gone.

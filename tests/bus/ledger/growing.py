@@ -72,7 +72,7 @@ def make(folder: Path, count: int, steps: Sequence[int] = (), content: Sequence[
     store = TileStore(folder / "ledger")
     ring = open_ring(folder / "keys", store.folder)
     said, growth, done = content or entries(count), Growth(), 0
-    for stop in (*steps, count):
+    for stop in (*steps, len(said)):
         grow(store, ring, said[done:stop], growth)
         done = stop
     return store

@@ -1,0 +1,159 @@
+"""Checks a ledger offline: its entries, tiles, root and signatures agree, and its events make sense.
+
+Everything streams by, bundle after bundle: memory grows by some twenty bytes an event. Bad content is a finding and
+never an exception, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.ledger.checkpoint import Checkpoint, open_checkpoint
+from bus.ledger.errors import LedgerError, NoteError, SignatureError, SigningKeyError
+from bus.ledger.events import Events
+from bus.ledger.findings import Findings, Kind, Verdict, in_order
+from bus.ledger.keys import read_verifiers, trusted_by
+from bus.ledger.note import COSIGNATURE, ED25519, Note, Verifier
+from bus.ledger.sweep import Sweep
+from bus.ledger.tiles import TileStore
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A checkpoint that somebody has kept: a reader, or a witness."""
+
+    who: str
+    """Who, for the message."""
+    content: bytes
+    """The signed note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the reader brings along."""
+
+    keys: tuple[Verifier, ...] = ()
+    """Keys of the log; those that it publishes itself if there are none here."""
+    witnesses: tuple[Verifier, ...] = ()
+    """Witnesses that must have cosigned."""
+    seen: tuple[Seen, ...] = ()
+    """Checkpoints that the ledger must continue."""
+
+
+def verify(folder: Path, trust: Trust | None = None, *, read_events: bool = True) -> Verdict:
+    """Checks a ledger.
+
+    Args:
+        folder: the ledger's folder, with ``checkpoint`` and ``tile`` inside.
+        trust: what the reader trusts and has seen.
+        read_events: whether to look into the events too, and not only at hashes.
+
+    Raises:
+        TileMissingError: there is no ledger at all.
+        SigningKeyError: no keys were given, and the ledger publishes none.
+    """
+    trust, store, findings = trust or Trust(), TileStore(folder), Findings()
+    content = store.read_checkpoint()
+    known = _known(folder, trust, findings)
+    checkpoint, signers, witnesses = _open(content, known, trust, findings)
+    if checkpoint is None:
+        return Verdict("", 0, b"", in_order(findings.problems))
+    seen = _kept(trust, known, checkpoint, findings)
+    there = checkpoint.size if signers else min(checkpoint.size, store.extent())
+    sweep = Sweep(store, there, findings, Events(findings) if read_events else None)
+    sweep.run({kept.size for _, kept in seen})
+    sweep.judge(checkpoint, _compare_kept(seen, sweep.roots, findings))
+    return Verdict(
+        checkpoint.origin,
+        checkpoint.size,
+        checkpoint.root,
+        in_order(findings.problems),
+        findings.untold,
+        tuple(map(str, signers)),
+        tuple((str(v), time) for v, time in witnesses),
+    )
+
+
+def _known(folder: Path, trust: Trust, findings: Findings) -> list[Verifier]:
+    """Keys that the reader trusts, and those to which they lead; the ledger's own where the reader has none."""
+    try:
+        own = read_verifiers(folder)
+    except SigningKeyError:
+        if not trust.keys:
+            raise
+        own = ()
+    known = [*(trust.keys or [v for v in own if v.kind == ED25519])]
+    try:
+        known = [*trusted_by(folder, known)]
+    except LedgerError as error:
+        findings.add(None, Kind.SIGNATURE, f"{error} It was found among the hand-overs of keys.")
+    return [*known, *(trust.witnesses or [v for v in own if v.kind == COSIGNATURE])]
+
+
+def _open(
+    content: bytes, known: Sequence[Verifier], trust: Trust, findings: Findings
+) -> tuple[Checkpoint | None, tuple[Verifier, ...], tuple[tuple[Verifier, int], ...]]:
+    """The checkpoint, even when nobody trusted has signed it, and who has."""
+    try:
+        opened = open_checkpoint(content, known)
+    except SignatureError as error:
+        findings.add(None, Kind.SIGNATURE, str(error))
+        return Checkpoint.parse(Note.parse(content).text), (), ()
+    except NoteError as error:
+        findings.add(None, Kind.CHECKPOINT, str(error))
+        return None, (), ()
+    cosigned = {verifier for verifier, _ in opened.witnesses}
+    for witness in trust.witnesses:
+        if witness not in cosigned:
+            findings.add(
+                None,
+                Kind.COSIGNATURE,
+                f"Expected the checkpoint of size {opened.checkpoint.size} to be cosigned by {witness.name}, got none.",
+            )
+    return opened.checkpoint, opened.signers, opened.witnesses
+
+
+def _kept(
+    trust: Trust, known: Sequence[Verifier], told: Checkpoint, findings: Findings
+) -> list[tuple[str, Checkpoint]]:
+    """Checkpoints that somebody has kept, the smallest first; those that the ledger cannot continue are findings."""
+    kept = []
+    for seen in trust.seen:
+        try:
+            checkpoint = open_checkpoint(seen.content, known).checkpoint
+        except NoteError as error:
+            findings.add(None, Kind.FOREIGN, f"The checkpoint kept by {seen.who} cannot be used. {error}")
+            continue
+        if checkpoint.origin != told.origin:
+            findings.add(
+                None, Kind.FOREIGN, f"Expected {checkpoint.origin}, as {seen.who} knows it, got {told.origin}."
+            )
+        elif checkpoint.size > told.size:
+            findings.add(
+                told.size,
+                Kind.ROLLBACK,
+                f"Expected at least the {checkpoint.size} entries that {seen.who} has seen, got {told.size}: the "
+                "ledger was put back to an older state.",
+            )
+        else:
+            kept.append((seen.who, checkpoint))
+    return sorted(kept, key=lambda pair: pair[1].size)
+
+
+def _compare_kept(seen: list[tuple[str, Checkpoint]], roots: dict[int, bytes], findings: Findings) -> int:
+    """Compares the roots that were kept with those of the entries; how many entries are shown to be as they were."""
+    good = 0
+    for who, kept in seen:
+        if roots.get(kept.size) == kept.root:
+            good = max(good, kept.size)
+        else:
+            findings.add(
+                good,
+                Kind.SPLIT,
+                f"Expected a ledger that begins with the {kept.size} entries that {who} has seen, got another past: an "
+                f"entry from index {good} to {kept.size - 1} is not the one of then.",
+            )
+            break
+    return good
