@@ -12,7 +12,7 @@ import pytest
 from bus.ledger.entry import encode_entry
 from bus.ledger.findings import Kind, Verdict
 from bus.ledger.growth import Growth
-from bus.ledger.keys import open_ring
+from bus.ledger.keys import VERIFIERS, open_ring
 from bus.ledger.merkle import leaf_hash
 from bus.ledger.tiles import CHECKPOINT, ENTRIES, TileStore, pack_bundle, tile_path
 from bus.ledger.verify import Seen, Trust, verify
@@ -156,7 +156,7 @@ def test_a_forged_event_with_its_hash_is_found(ledger: Path) -> None:
     assert [(p.index, p.kind) for p in verdict.problems] == [(256, Kind.ENTRY)]
 
 
-def test_a_forged_event_with_all_tiles_made_anew_is_found(ledger: Path, clean: Path) -> None:
+def test_a_forged_event_with_all_tiles_made_anew_is_found(ledger: Path, clean: Path, tmp_path: Path) -> None:
     """Everything rebuilt around a forgery: the signed root gives it away, and a kept checkpoint says from where on."""
     old, store = TileStore(ledger), TileStore(ledger)
     said = list(old.entries(0, COUNT))
@@ -169,7 +169,7 @@ def test_a_forged_event_with_all_tiles_made_anew_is_found(ledger: Path, clean: P
     store.write(growth.files())
     verdict = verify(ledger)
     assert [(p.index, p.kind) for p in verdict.problems] == [(0, Kind.ROOT)]
-    short = TileStore(clean.parent / "short")
+    short = TileStore(tmp_path / "short")
     grow(short, open_ring(clean / "keys", clean / "ledger"), list(TileStore(clean / "ledger").entries(0, 256)))
     kept = Seen("a reviewer", short.read_checkpoint())
     verdict = verify(ledger, Trust(seen=(kept,)))
@@ -217,10 +217,7 @@ def test_a_ledger_put_back_is_found_by_who_has_seen_it(ledger: Path, clean: Path
     ring = open_ring(clean / "keys", clean / "ledger")
     older = TileStore(tmp_path / "older")
     grow(older, ring, list(TileStore(ledger).entries(0, 300)))
-    shutil.copytree(
-        ledger, tmp_path / "public", ignore=lambda _, names: [n for n in names if n in {"tile", CHECKPOINT}]
-    )
-    shutil.copytree(tmp_path / "public", older.folder, dirs_exist_ok=True)
+    shutil.copy(ledger / VERIFIERS, older.folder)
     witness = Seen("the witness", (ledger / CHECKPOINT).read_bytes())
     assert verify(older.folder).ok, "alone it is what it was"
     assert [(p.index, p.kind) for p in verify(older.folder, Trust(seen=(witness,))).problems] == [(300, Kind.ROLLBACK)]
