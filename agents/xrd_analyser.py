@@ -164,11 +164,9 @@ class XrdAnalyser(Agent[AnalyserMemory]):
 
 def _why_unknown(analysis: Analysis) -> str:
     if analysis.unexplained_lines:
-        first = analysis.unexplained_lines[0]
-        return (
-            f"{len(analysis.unexplained_lines)} clear lines belong to no known phase, "
-            f"the strongest at {first.two_theta:.2f} degrees (d = {first.d:.3f} angstrom)"
-        )
+        first, count = analysis.unexplained_lines[0], len(analysis.unexplained_lines)
+        lines = "1 clear line belongs" if count == 1 else f"{count} clear lines belong"
+        return f"{lines} to no known phase, the strongest at {first.two_theta:.2f} degrees (d = {first.d:.3f} angstrom)"
     return f"no known phase accounts for the pattern ({', '.join(analysis.flags) or 'poor fit'})"
 
 

@@ -211,7 +211,7 @@ async def test_what_is_not_accounted_for_is_flagged_with_what_was_found() -> Non
     said = await house(World(Dice(fixed={"pattern": "unknown"}))).hear(made(1))
     assert isinstance(said[-1], AnalysisFlagged)
     assert said[-1].reason == (
-        "1 clear lines belong to no known phase, the strongest at 30.00 degrees (d = 2.980 angstrom)"
+        "1 clear line belongs to no known phase, the strongest at 30.00 degrees (d = 2.980 angstrom)"
     )
     assert said[-1].analysis.unexplained_lines
 
