@@ -121,6 +121,7 @@ class Stream:
             "ack_policy": "none",
             "inactive_threshold": 60 * NANOSECONDS,
             "replay_policy": "instant",
+            "mem_storage": True,  # the ledger knows by itself how far it is
             "description": "the ledger",
         }
         made: dict[str, Any] = {}

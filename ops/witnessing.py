@@ -1,0 +1,161 @@
+"""`athanor witness`: a witness of ledgers, as an HTTP server of its own (https://c2sp.org/tlog-witness)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bus.errors import BusError
+from bus.ledger.errors import LedgerError, SigningKeyError
+from bus.ledger.note import Verifier
+from bus.ledger.witness import MAX_BODY, Witness, witness_key
+from ops.cli import UNUSABLE, complain
+
+DEFAULT_LISTEN = "127.0.0.1:8421"
+"""Where a witness listens, if nobody says so."""
+
+
+def application(witness: Witness) -> Starlette:
+    """The routes."""
+    one_at_a_time = asyncio.Lock()
+
+    async def add_checkpoint(request: Request) -> Response:
+        body = b""
+        try:
+            async for part in request.stream():
+                body += part
+                if len(body) > MAX_BODY:
+                    return PlainTextResponse(f"Expected at most {MAX_BODY} bytes.\n", status_code=413)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        try:
+            async with one_at_a_time:
+                answer = await asyncio.to_thread(witness.add_checkpoint, body, int(time.time()))
+        except (LedgerError, OSError) as error:  # nothing was cosigned
+            return PlainTextResponse(f"{error}\n", status_code=500)
+        return Response(answer.body, answer.status, media_type=answer.media_type)
+
+    async def verifier(_: Request) -> Response:
+        return PlainTextResponse(f"{witness.verifier}\n")
+
+    async def live(_: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    return Starlette(
+        routes=[
+            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
+            Route("/verifier", verifier),
+            Route("/livez", live),
+        ]
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was typed."""
+
+    key: Path
+    state: Path
+    trust: Sequence[str] = field(default_factory=tuple)
+    listen: str = DEFAULT_LISTEN
+    as_json: bool = False
+    until_stdin_ends: bool = False
+
+
+def run_witness(wish: Wish) -> int:
+    """Witnesses until it is told to stop; 2 when it cannot begin."""
+    try:
+        trusted = [verifier for text in wish.trust for verifier in trusted_in(text)]
+        if not trusted:
+            raise SigningKeyError(
+                "Expected a verifier key of the log to witness, got none. Give the line that athanor ledger key DIR "
+                "prints, or a file that holds it, with --trust."
+            )
+        witness = Witness(witness_key(wish.key), wish.state, trusted)
+        listener = _listener(wish.listen)
+        witness.open()
+    except (BusError, OSError, ValueError) as error:
+        complain(str(error))
+        return UNUSABLE
+    try:
+        asyncio.run(_serve(witness, listener, wish))
+    finally:
+        witness.close()
+        listener.close()
+    return 0
+
+
+def trusted_in(text: str) -> list[Verifier]:
+    """The verifier keys of logs in what was typed: a key itself, or a file with one a line.
+
+    Raises:
+        SigningKeyError: it holds none.
+    """
+    path = Path(text)
+    lines = path.read_text(encoding="utf-8").splitlines() if "+" not in text and path.is_file() else [text]
+    return [Verifier.parse(line) for line in lines if line.strip()]
+
+
+def _listener(listen: str) -> socket.socket:
+    """The port, taken.
+
+    Raises:
+        LedgerError: it is taken, or no address.
+    """
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise LedgerError(f"Expected --listen as host:port, got {listen!r}. {DEFAULT_LISTEN} serves this machine only.")
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=_family(host))
+    except (OSError, OverflowError) as error:
+        raise LedgerError(f"Expected {listen} to be free, got: {error}. Choose another --listen.") from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+async def _serve(witness: Witness, listener: socket.socket, wish: Wish) -> None:
+    server = _Server(uvicorn.Config(application(witness), log_config=None, access_log=False, lifespan="off"))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    if wish.until_stdin_ends:
+        reader = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        asyncio.ensure_future(reader.read()).add_done_callback(lambda _: stop())
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if wish.as_json:
+        sys.stdout.write(json.dumps({"said": "listening", "url": url, "key": str(witness.verifier)}) + "\n")
+    else:
+        sys.stdout.write(f"{witness.verifier}\nwitness at {url}; give both to athanor up --witness URL\n")
+    sys.stdout.flush()
+    await server.serve(sockets=[listener])
