@@ -1,0 +1,52 @@
+"""A folder in which a newer Athanor has worked: this one says so, and touches nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from bus.blobs import BlobStore
+from bus.jetstream import JetStreamBus
+from bus.protocol import Recorded
+from bus.server import EmbeddedServer
+from tests.system.console import athanor, read_log, small
+
+pytestmark = pytest.mark.slow
+
+
+async def _say_as_a_newer_one(out: Path, event: Recorded) -> None:
+    """Puts an event of a later version behind the others."""
+    document = json.loads(event.payload)
+    document["id"] = "00000000-0000-5000-8000-000000000001"
+    document["dataschema"] = document["dataschema"].rpartition(":")[0] + ":99"
+    server = await EmbeddedServer.start(out / "store")
+    bus = await JetStreamBus.connect(server.url, BlobStore(out / "blobs"))
+    try:
+        await bus.wire.client.jetstream().publish(
+            event.subject, json.dumps(document).encode(), headers={"Nats-Msg-Id": document["id"]}
+        )
+    finally:
+        await bus.close()
+        await server.stop()
+
+
+async def test_a_newer_athanors_folder_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    """run, up and replay end with 2 and say which version they expected; the log has not grown."""
+    campaign, out = small(tmp_path), tmp_path / "out"
+    done = await asyncio.to_thread(athanor, "run", campaign, "--seed", 1, "--out", out)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "before").mkdir()
+    events = await read_log(out, tmp_path / "before")
+    await _say_as_a_newer_one(out, events[-1])
+    for words in (
+        ("run", campaign, "--seed", 1, "--out", out),
+        ("up", "--campaign", campaign, "--seed", 1, "--out", out, "--http-port", 0),
+        ("replay", out),
+    ):
+        told = await asyncio.to_thread(athanor, *words)
+        assert told.returncode == 2, (words, told.stdout[-2000:], told.stderr[-2000:])
+        assert "newer" in told.stderr
+        assert "Traceback" not in told.stderr
