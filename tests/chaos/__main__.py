@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.crews import crews
-from tests.chaos.lives import Tale, daemon, summary_of, virtual
+from tests.chaos.lives import Tale, daemon, summary_of, virtual, wired
 from tests.system.console import athanor, small, summary
 
 Life = Callable[[Path, Path, int, random.Random, int], Awaitable[Tale]]
-SHARES: tuple[tuple[Life, float], ...] = ((virtual, 0.6), (daemon, 0.25), (crews, 0.15))
+SHARES: tuple[tuple[Life, float], ...] = ((virtual, 0.4), (wired, 0.25), (daemon, 0.2), (crews, 0.15))
 """How the kills are shared out."""
 AT_MOST = 30
 """Kills of one campaign."""
@@ -49,7 +49,7 @@ async def chaos(kills: int, seed: int, folder: Path, told: Callable[[str], None]
                 tale = await life(campaign, out, min(left, AT_MOST), dice, plan)
             except TimeoutError as error:
                 tale = Tale(life.__name__, wrong=[str(error)])
-            if life is virtual and not tale.wrong:
+            if life in {virtual, wired} and not tale.wrong:
                 if plan not in undisturbed:
                     calm = athanor("run", campaign, "--seed", plan, "--out", folder / f"calm-{plan}", "--json")
                     undisturbed[plan] = summary(calm)["decisions_sha256"]

@@ -21,6 +21,7 @@ from bus.errors import BusError
 from bus.jetstream import JetStreamBus
 from bus.protocol import Recorded
 from contracts.campaigns import CampaignFinished
+from tests.bus.test_server import alive
 from tests.chaos.evidence import Findings, Seen, examine, lost, seen
 from tests.system.console import command, environment, read_log
 
@@ -119,6 +120,13 @@ def broker_of(store: Path) -> int | None:
     return int(names[0].rpartition("_")[2]) if names else None
 
 
+def furnace_of(out: Path, dice: random.Random) -> int | None:
+    """A process that plays a furnace behind MQTT, if one is running."""
+    pids = [int(p.read_text().removeprefix("process ")) for p in sorted((out / "instruments").glob("*.lock"))]
+    living = [p for p in pids if alive(p)]
+    return dice.choice(living) if living else None
+
+
 def worker_of(parent: int) -> int | None:
     """A worker process, if there is one."""
     for path in Path("/proc").glob("[0-9]*"):
@@ -145,9 +153,14 @@ async def settled(observer: Observer, process: subprocess.Popen[bytes], grown: i
     return False
 
 
-async def virtual(  # noqa: C901  one campaign, told from its first life to its last
-    campaign: Path, out: Path, kills: int, dice: random.Random, seed: int
-) -> Tale:
+VICTIMS = {
+    "virtual": {"process": 4, "broker": 4, "worker": 3},
+    "wired": {"furnace server": 5, "process": 2, "broker": 2},
+}
+"""What is killed, and how often in comparison."""
+
+
+async def virtual(campaign: Path, out: Path, kills: int, dice: random.Random, seed: int) -> Tale:
     """`athanor run` in virtual time: the whole process, its broker and its worker are killed.
 
     Args:
@@ -157,7 +170,24 @@ async def virtual(  # noqa: C901  one campaign, told from its first life to its 
         dice: choose what and when.
         seed: the campaign's.
     """
-    tale, arguments = Tale("virtual"), ["run", campaign, "--seed", seed, "--out", out, "--json"]
+    return await _lives("virtual", campaign, out, kills, dice, seed)
+
+
+async def wired(campaign: Path, out: Path, kills: int, dice: random.Random, seed: int) -> Tale:
+    """The same with furnaces behind MQTT, whose servers are killed too."""
+    text = campaign.read_text(encoding="utf-8")
+    near, far = 'synthesis = "simulated"', 'synthesis = "mqtt"\nsimulate_furnace = true'
+    assert near in text
+    there = campaign.with_name("wired.toml")
+    there.write_text(text.replace(near, far), encoding="utf-8")
+    return await _lives("wired", there, out, kills, dice, seed)
+
+
+async def _lives(  # noqa: C901  one campaign, told from its first life to its last
+    life: str, campaign: Path, out: Path, kills: int, dice: random.Random, seed: int
+) -> Tale:
+    victims = VICTIMS[life]
+    tale, arguments = Tale(life), ["run", campaign, "--seed", seed, "--out", out, "--json"]
     log, agents = out.with_suffix(".log"), 7
     worker_spared_until = 0
     while True:
@@ -172,8 +202,8 @@ async def virtual(  # noqa: C901  one campaign, told from its first life to its 
                 elif not await settled(observer, process, dice.randint(0, 9) + agents * fresh, dice):
                     break
                 fresh, place = False, await observer.last() or 0
-                choice = dice.choices(["process", "broker", "worker"], [4, 4, 3])[0]
-                victim = _victim(choice, process.pid, out, spare_worker=place < worker_spared_until)
+                choice = dice.choices([*victims], [*victims.values()])[0]
+                victim = _victim(choice, process.pid, out, dice, spare_worker=place < worker_spared_until)
                 what = choice if victim is not None else "process"
                 tale.before.append((what, await observer.log() if place else {}))
                 kill(victim or process.pid)
@@ -203,9 +233,11 @@ async def virtual(  # noqa: C901  one campaign, told from its first life to its 
     return tale
 
 
-def _victim(choice: str, pid: int, out: Path, *, spare_worker: bool) -> int | None:
+def _victim(choice: str, pid: int, out: Path, dice: random.Random, *, spare_worker: bool) -> int | None:
     if choice == "broker":
         return broker_of(out / "store")
+    if choice == "furnace server":
+        return furnace_of(out, dice)
     if choice == "worker" and not spare_worker:
         return worker_of(pid)
     return None
