@@ -8,6 +8,7 @@ content it is refused.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import tempfile
@@ -132,27 +133,25 @@ class TileStore:
         return max((n * WIDTH + width for _, n, width in places), default=0)
 
     def read_tile(self, level: int, n: int, width: int = WIDTH) -> bytes:
-        """The first `width` hashes of a tile, one after the other; from the full tile where the partial one is gone.
+        """The first `width` hashes of a tile, one after the other; from a wider one where it is gone.
 
         Raises:
             TileMissingError: it is not there.
             TileDamagedError: it has another length.
         """
-        path, content = self._read_partial(level, n, width)
-        expected = (width if path == tile_path(level, n, width) else WIDTH) * HASH_SIZE
-        if len(content) != expected:
-            raise TileDamagedError(path, f"{len(content)} bytes instead of {expected}")
+        held, path, content = self._read_partial(level, n, width)
+        if len(content) != held * HASH_SIZE:
+            raise TileDamagedError(path, f"{len(content)} bytes instead of {held * HASH_SIZE}")
         return content[: width * HASH_SIZE]
 
     def read_bundle(self, n: int, width: int = WIDTH) -> list[bytes]:
-        """The first `width` entries of a bundle; from the full bundle where the partial one is gone.
+        """The first `width` entries of a bundle; from a wider one where it is gone.
 
         Raises:
             TileMissingError: it is not there.
             TileDamagedError: it was cut, or holds more or fewer entries.
         """
-        path, content = self._read_partial(ENTRIES, n, width)
-        held = width if path == tile_path(ENTRIES, n, width) else WIDTH
+        held, path, content = self._read_partial(ENTRIES, n, width)
         return unpack_bundle(path, content, held)[:width]
 
     def entries(self, start: int, size: int) -> Iterator[bytes]:
@@ -223,14 +222,23 @@ class TileStore:
                     partial.unlink()
                 folder.rmdir()
 
-    def _read_partial(self, level: int | str, n: int, width: int) -> tuple[str, bytes]:
-        path = tile_path(level, n, width)
+    def _read_partial(self, level: int | str, n: int, width: int) -> tuple[int, str, bytes]:
+        """(width, path, content) of the narrowest file that holds at least `width` of a tile or bundle.
+
+        A log that grows replaces partial files by wider ones while somebody reads.
+        """
+        path, full = tile_path(level, n, width), tile_path(level, n)
+        if width == WIDTH:
+            return WIDTH, full, self._read(full)
         try:
-            return path, self._read(path)
+            return width, path, self._read(path)
         except TileMissingError:
-            full = tile_path(level, n)
-            if width < WIDTH and (self.folder / full).is_file():
-                return full, self._read(full)
+            wider = sorted(int(p.name) for p in (self.folder / path).parent.glob("*") if p.name.isdigit())
+            for held in [w for w in wider if width < w < WIDTH]:
+                with contextlib.suppress(TileMissingError):
+                    return held, tile_path(level, n, held), self._read(tile_path(level, n, held))
+            with contextlib.suppress(TileMissingError):
+                return WIDTH, full, self._read(full)
             raise
 
     def _read(self, path: str) -> bytes:

@@ -100,3 +100,15 @@ def test_a_full_file_serves_for_its_partial_ones(tmp_path: Path) -> None:
     assert store.read_tile(0, 0, 3) == hashes[:96]
     assert store.read_bundle(0, 3) == entries[:3]
     assert list(store.entries(254, 256)) == entries[254:]
+
+
+def test_a_wider_partial_file_serves_too(tmp_path: Path) -> None:
+    """Who reads an older checkpoint while the log grows finds what was replaced in the next wider file."""
+    store = TileStore(tmp_path)
+    entries = [bytes([n]) for n in range(9)]
+    for width in (5, 9):
+        store.write({tile_path(ENTRIES, 0, width): pack_bundle(entries[:width])})
+    assert store.read_bundle(0, 3) == entries[:3]
+    assert store.read_bundle(0, 7) == entries[:7]
+    with pytest.raises(TileMissingError, match=r"000.p/10"):
+        store.read_bundle(0, 10)

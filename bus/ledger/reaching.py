@@ -1,0 +1,93 @@
+"""Reaches the stream of a run: a live server, or a server of our own over a copy of a store that rests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats.errors
+from nats.aio.client import Client
+
+from bus.errors import BusConnectionError
+from bus.server import EmbeddedServer
+from bus.wire import Wire
+
+CONNECT_WITHIN = 10.0
+"""Seconds to wait for a server."""
+CLOSE_WITHIN = 5.0
+"""Seconds that a connection may take to close."""
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Wire]:
+    """A connection that looks and makes nothing.
+
+    Raises:
+        BusConnectionError: no server answers.
+    """
+    wire = Wire(Client(), lambda _: None)
+    try:
+        await asyncio.wait_for(
+            wire.client.connect(url, name="athanor-ledger", max_reconnect_attempts=3, error_cb=wire.noticed),
+            CONNECT_WITHIN,
+        )
+    except (TimeoutError, OSError, nats.errors.Error) as error:
+        raise BusConnectionError(
+            f"Expected a NATS server at {url}, got no connection ({error or 'no answer'}). Start it, or leave it out."
+        ) from error
+    try:
+        yield wire
+    finally:
+        with contextlib.suppress(OSError, nats.errors.Error, TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await wire.client.close()
+
+
+@asynccontextmanager
+async def over_copy(store: Path) -> AsyncIterator[Wire]:
+    """A connection to a server over a copy of a broker's store: a server writes into the store that it opens."""
+    with tempfile.TemporaryDirectory(prefix="athanor-ledger-") as scratch:
+        copy = Path(scratch) / "store"
+        shutil.copytree(store / "jetstream", copy / "jetstream")
+        async with over(copy) as wire:
+            yield wire
+
+
+@asynccontextmanager
+async def over(store: Path) -> AsyncIterator[Wire]:
+    """A connection to a server of our own over a store."""
+    server = await EmbeddedServer.start(store)
+    try:
+        async with connected(server.url) as wire:
+            yield wire
+    finally:
+        await server.stop()
+
+
+def live_url(store: Path) -> str | None:
+    """Where the server listens that works on a store now; none when the store rests."""
+    if not in_use(store):
+        return None
+    for ports in sorted((store / "run").glob("*.ports")):
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            return str(json.loads(ports.read_text(encoding="utf-8"))["nats"][0])
+    return None
+
+
+def in_use(store: Path) -> bool:
+    """Whether somebody works on a store."""
+    try:
+        with (store / "lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
