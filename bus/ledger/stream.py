@@ -126,9 +126,14 @@ class Stream:
         }
         made: dict[str, Any] = {}
         try:
-            made = await self.wire.api(f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
+            try:
+                made = await self.wire.api(f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
+            except ApiError:  # there is no such stream, or not yet
+                made = {}
             if not live and int(made.get("num_pending", 0)) == 0:
                 raise GapError(start, start - 1)
+            if not made:
+                return
             with contextlib.suppress(ConsumerGoneError):
                 async for message in pull(self.wire, made["name"], inbox, until_quiet=not live):
                     yield message

@@ -143,7 +143,7 @@ class Writer:
                 gaps += 1
                 if gaps >= CONFIRMED:
                     raise DisagreementError("missing", error.expected - 1, str(error)) from error
-                await asyncio.sleep(AGAIN)
+            await asyncio.sleep(AGAIN)
             # the server was restarted, perhaps over another store
             size = book.checkpoint.size
             await self._confirmed(book, max(0, size - WIDTH), size)
