@@ -7,15 +7,17 @@ never an exception, and nothing is written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bus.ledger.book import SIGNED
 from bus.ledger.checkpoint import Checkpoint, open_checkpoint
 from bus.ledger.errors import LedgerError, NoteError, SignatureError, SigningKeyError
 from bus.ledger.events import Events
 from bus.ledger.findings import Findings, Kind, Verdict, in_order
 from bus.ledger.keys import read_verifiers, trusted_by
 from bus.ledger.note import COSIGNATURE, ED25519, Note, Verifier
+from bus.ledger.strays import look_at_files
 from bus.ledger.sweep import Sweep
 from bus.ledger.tiles import TileStore
 
@@ -61,6 +63,12 @@ def verify(folder: Path, trust: Trust | None = None, *, read_events: bool = True
     if checkpoint is None:
         return Verdict("", 0, b"", in_order(findings.problems))
     seen = _kept(trust, known, checkpoint, findings)
+    if (signed := _signed(folder, known, findings)) is not None:
+        published = ("whoever reads its checkpoint", checkpoint)
+        if signed.size > checkpoint.size:  # killed between signing and publishing
+            seen, checkpoint = [*seen, published], signed
+        else:
+            seen.append(("its own writer", signed))
     there = checkpoint.size if signers else min(checkpoint.size, store.extent())
     sweep = Sweep(store, there, findings, Events(findings) if read_events else None)
     sweep.run({kept.size for _, kept in seen})
@@ -74,6 +82,25 @@ def verify(folder: Path, trust: Trust | None = None, *, read_events: bool = True
         tuple(map(str, signers)),
         tuple((str(v), time) for v, time in witnesses),
     )
+
+
+def fsck(folder: Path, trust: Trust | None = None) -> Verdict:
+    """Makes all tiles anew from the entries and compares; looks at every file, and into no event.
+
+    Args:
+        folder: the ledger's folder.
+        trust: what the reader trusts and has seen.
+
+    Raises:
+        TileMissingError: there is no ledger at all.
+        SigningKeyError: no keys were given, and the ledger publishes none.
+    """
+    verdict = verify(folder, trust, read_events=False)
+    if verdict.problems:
+        return verdict
+    findings = Findings()
+    look_at_files(folder, verdict.size, findings)
+    return replace(verdict, problems=in_order(findings.problems), untold=findings.untold)
 
 
 def _known(folder: Path, trust: Trust, findings: Findings) -> list[Verifier]:
@@ -90,6 +117,17 @@ def _known(folder: Path, trust: Trust, findings: Findings) -> list[Verifier]:
     except LedgerError as error:
         findings.add(None, Kind.SIGNATURE, f"{error} It was found among the hand-overs of keys.")
     return [*known, *(trust.witnesses or [v for v in own if v.kind == COSIGNATURE])]
+
+
+def _signed(folder: Path, known: Sequence[Verifier], findings: Findings) -> Checkpoint | None:
+    """What the writer has signed last, published or not; none in a ledger that was handed over."""
+    try:
+        return open_checkpoint((folder / SIGNED).read_bytes(), known).checkpoint
+    except FileNotFoundError:
+        return None
+    except (NoteError, OSError) as error:
+        findings.add(None, Kind.CHECKPOINT, f"The writer's own note of its last signature cannot be used. {error}")
+        return None
 
 
 def _open(
@@ -118,7 +156,7 @@ def _open(
 def _kept(
     trust: Trust, known: Sequence[Verifier], told: Checkpoint, findings: Findings
 ) -> list[tuple[str, Checkpoint]]:
-    """Checkpoints that somebody has kept, the smallest first; those that the ledger cannot continue are findings."""
+    """Checkpoints that somebody has kept; those that the ledger cannot continue are findings."""
     kept = []
     for seen in trust.seen:
         try:
@@ -139,13 +177,13 @@ def _kept(
             )
         else:
             kept.append((seen.who, checkpoint))
-    return sorted(kept, key=lambda pair: pair[1].size)
+    return kept
 
 
 def _compare_kept(seen: list[tuple[str, Checkpoint]], roots: dict[int, bytes], findings: Findings) -> int:
     """Compares the roots that were kept with those of the entries; how many entries are shown to be as they were."""
     good = 0
-    for who, kept in seen:
+    for who, kept in sorted(seen, key=lambda pair: pair[1].size):
         if roots.get(kept.size) == kept.root:
             good = max(good, kept.size)
         else:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from bus.ledger.book import SIGNED
 from bus.ledger.checkpoint import Checkpoint
 from bus.ledger.entry import encode_entry
 from bus.ledger.errors import SigningKeyError, TileMissingError
@@ -16,7 +17,7 @@ from bus.ledger.growth import Growth
 from bus.ledger.keys import VERIFIERS, open_ring, publish_verifiers, read_verifiers, rotate
 from bus.ledger.note import COSIGNATURE, Note, Signer
 from bus.ledger.tiles import ENTRIES, TileStore, tile_path
-from bus.ledger.verify import Seen, Trust, verify
+from bus.ledger.verify import Seen, Trust, fsck, verify
 from contracts.presence import AgentStopped
 from tests.bus.ledger.growing import entries, envelope, event_id, grow, make, message
 
@@ -233,4 +234,56 @@ def test_partial_files_may_be_gone(tmp_path: Path) -> None:
     store = make(tmp_path, 300, steps=[10, 200])
     store.drop_partials()
     assert not os.path.lexists(store.folder / tile_path(ENTRIES, 0, 10))
+    assert verify(store.folder).ok
+
+
+def test_a_writer_killed_before_it_published_has_signed_all_the_same(tmp_path: Path) -> None:
+    """What was signed and not yet published is verified too, and a published past that it contradicts is found."""
+    store = make(tmp_path, 10)
+    old = store.read_checkpoint()
+    ring = open_ring(tmp_path / "keys", store.folder)
+    grow(store, ring, entries(20, start=10), Growth.resume(store, 10))
+    (store.folder / SIGNED).write_bytes(store.read_checkpoint())
+    assert verify(store.folder).ok
+    store.write_checkpoint(old)
+    assert (verify(store.folder).ok, verify(store.folder).size) == (True, 30)
+    other = make(tmp_path / "other", 10, content=[*entries(9), encode_entry(*message(9, envelope(9, cause=0)))])
+    forged = Checkpoint.parse(Note.parse(other.read_checkpoint()).text)
+    store.write_checkpoint(Checkpoint(ring.origin, 10, forged.root).signed(ring.signers).encode())
+    assert found(verify(store.folder)) == [(0, Kind.SPLIT)]
+    store.write_checkpoint(old)
+    (store.folder / SIGNED).write_bytes(b"rubbish")
+    assert found(verify(store.folder)) == [(None, Kind.CHECKPOINT)]
+
+
+def test_fsck_looks_at_every_file(tmp_path: Path) -> None:
+    """Older partial files, which no reader of the newest checkpoint asks for, are compared too; strangers are named."""
+    store = make(tmp_path, 700, steps=[10, 300, 650])
+    assert fsck(store.folder).ok
+    old = store.folder / tile_path(0, 1, 300 - 256)
+    content = old.read_bytes()
+    old.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert verify(store.folder).ok
+    assert found(fsck(store.folder)) == [(256, Kind.TILE)]
+    old.write_bytes(content)
+    bundle = store.folder / tile_path(ENTRIES, 2, 650 - 512)
+    bundle.write_bytes(bundle.read_bytes()[:-3])
+    assert found(fsck(store.folder)) == [(512, Kind.ENTRY)]
+    bundle.unlink()
+    (store.folder / "tile/0/readme.txt").write_text("hello")
+    assert found(fsck(store.folder)) == [(None, Kind.FOREIGN)]
+    (store.folder / "tile/0/readme.txt").unlink()
+    (store.folder / "tile/0/001").write_bytes(bytes(8192))
+    assert found(fsck(store.folder))[0] == (256, Kind.TILE)
+
+
+def test_fsck_leaves_alone_what_is_not_signed_yet(tmp_path: Path) -> None:
+    """Files that a killed writer had written ahead of its signature, and its temporary ones, are no problem."""
+    store = make(tmp_path, 10)
+    growth = Growth.resume(store, 10)
+    for entry in entries(600, start=10):
+        growth.append(entry)
+    store.write(growth.files())
+    (store.folder / "tile/0/.new-abc").write_bytes(b"half a t")
+    assert fsck(store.folder).ok
     assert verify(store.folder).ok

@@ -1,0 +1,48 @@
+"""Files of a ledger that no reader of its newest checkpoint asks for: those of older checkpoints, and strangers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bus.ledger.findings import Findings, Kind
+from bus.ledger.merkle import HASH_SIZE
+from bus.ledger.tiles import ENTRIES, HEIGHT, WIDTH, TileStore, pack_bundle, place_of
+
+_PATH = re.compile(rf"tile/(?:{ENTRIES}|[0-9]|[1-5][0-9]|6[0-3])/(?:x[0-9]{{3}}/)*[0-9]{{3}}(?:\.p/[1-9][0-9]{{0,2}})?")
+
+
+def look_at_files(folder: Path, size: int, findings: Findings) -> None:
+    """Compares every partial file with the wider one that was verified, and names what is no file of a ledger.
+
+    Files of entries that were written and not signed yet, when a writer was killed, are left alone.
+
+    Args:
+        folder: a ledger that verifies.
+        size: its entries.
+        findings: where problems go.
+    """
+    store = TileStore(folder)
+    for path in sorted((folder / "tile").rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_dir() or path.name.startswith(".new-"):
+            continue
+        if not path.is_file() or not _PATH.fullmatch(name):
+            findings.add(None, Kind.FOREIGN, f"Expected only files of a ledger, got {name}.")
+            continue
+        is_bundle = name.startswith(f"tile/{ENTRIES}/")
+        level, n, width = place_of(name.replace(ENTRIES, "0", 1))
+        span = WIDTH**level
+        held = min(WIDTH, (size >> HEIGHT * level) - n * WIDTH)
+        if width > held:
+            continue
+        if is_bundle:
+            expected = pack_bundle(store.read_bundle(n, held)[:width])
+        else:
+            expected = store.read_tile(level, n, held)[: width * HASH_SIZE]
+        if path.read_bytes() != expected:
+            findings.add(
+                n * WIDTH * span,
+                Kind.ENTRY if is_bundle else Kind.TILE,
+                f"Expected {name} to be the beginning of what was signed, got something else: an old file was altered.",
+            )
