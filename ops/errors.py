@@ -8,6 +8,7 @@
     ├── StalledError          the lab came to rest without reaching its end
     ├── NoDaemonError         no daemon runs where one is wanted
     ├── PortTakenError        another program has the port
+    ├── NoLedgerError         no ledger is where one is wanted, or something else than what goes with it
     └── NoRoomError           the disk is nearly full
 """
 
@@ -36,6 +37,10 @@ class NoDaemonError(OpsError):
 
 class PortTakenError(OpsError):
     """Another program has the port."""
+
+
+class NoLedgerError(OpsError):
+    """No ledger is where one is wanted, or what was given beside it does not go with it."""
 
 
 class NoRoomError(OpsError):

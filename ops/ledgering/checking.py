@@ -1,0 +1,108 @@
+"""`athanor ledger verify` and `fsck`: checks a ledger, and the stream beside it, and tells what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bus.errors import BusError
+from bus.ledger.findings import Findings, Kind, Verdict, in_order
+from bus.ledger.matching import match
+from bus.ledger.reaching import connected, live_url, over_copy
+from bus.ledger.stream import Stream
+from bus.ledger.tiles import TileStore
+from bus.ledger.verify import Trust, fsck, verify
+from bus.wire import Wire
+from ops.cli import FOUND_WANTING, UNUSABLE
+from ops.ledgering.places import Place, answered, find, origin_of, say, trust_of
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to check, and what the reader brings along."""
+
+    folder: Path
+    keys: list[str] | None = None
+    witnesses: list[str] | None = None
+    seen: list[Path] | None = None
+    nats: str | None = None
+    stream: bool = True
+
+
+def verify_folder(asked: Asked, *, as_json: bool) -> int:
+    """Verifies; 0 when nothing is wrong, 1 when something is, 2 when it cannot be judged."""
+
+    def work() -> int:
+        place, trust = find(asked.folder), trust_of(asked.keys, asked.witnesses, asked.seen)
+        verdict = _verified(place, trust)
+        source = _stream(place, asked.nats) if asked.stream else None
+        if source is not None:
+            verdict = asyncio.run(_matched(verdict, TileStore(place.ledger), source))
+        return _tell(verdict, as_json=as_json)
+
+    return answered(work)
+
+
+def fsck_folder(asked: Asked, *, as_json: bool) -> int:
+    """Compares every file with what follows from the entries; exit codes as those of `verify_folder`."""
+    return answered(
+        lambda: _tell(fsck(find(asked.folder).ledger, trust_of(asked.keys, asked.witnesses)), as_json=as_json)
+    )
+
+
+def _verified(place: Place, trust: Trust) -> Verdict:
+    """The verdict, with what a witness beside the lab has seen."""
+    return verify(place.ledger, replace(trust, seen=(*trust.seen, *place.witnessed(origin_of(place)))))
+
+
+def _stream(place: Place, nats: str | None) -> AbstractAsyncContextManager[Wire] | None:
+    """Where the stream is read; none when there is none beside the ledger."""
+    if nats is not None:
+        return connected(nats)
+    if place.store is None:
+        return None
+    url = live_url(place.store)
+    return connected(url) if url else over_copy(place.store)
+
+
+async def _matched(verdict: Verdict, store: TileStore, source: AbstractAsyncContextManager[Wire]) -> Verdict:
+    """The verdict, with what is different in the stream."""
+    findings = Findings()
+    try:
+        async with source as wire:
+            compared = await match(Stream(wire), store, verdict.size, findings)
+    except BusError as error:
+        findings.add(None, Kind.STREAM, f"The stream cannot be compared. {error}")
+        compared = 0
+    return replace(
+        verdict,
+        problems=in_order([*verdict.problems, *findings.problems]),
+        untold=verdict.untold + findings.untold,
+        compared=compared,
+    )
+
+
+def _tell(verdict: Verdict, *, as_json: bool) -> int:
+    say(verdict.document(), lines_of(verdict), as_json=as_json)
+    if verdict.ok:
+        return 0
+    return FOUND_WANTING if verdict.judged else UNUSABLE
+
+
+def lines_of(verdict: Verdict) -> list[str]:
+    """A verdict for people."""
+    lines = [f"{verdict.origin or 'a ledger'}: {verdict.size} entries, root {verdict.root.hex() or 'unknown'}"]
+    lines += [f"signed by     {key}" for key in verdict.signers]
+    lines += [f"cosigned by   {key}, {datetime.fromtimestamp(time, UTC):%F %T} UTC" for key, time in verdict.witnesses]
+    if verdict.compared:
+        lines.append(f"compared with {verdict.compared} messages of the stream")
+    for problem in verdict.problems:
+        where = "the whole" if problem.index is None else f"index {problem.index}"
+        lines.append(f"{where}: {problem.kind}: {problem.detail}")
+    if verdict.untold:
+        lines.append(f"and {verdict.untold} more")
+    lines.append("nothing is wrong" if verdict.ok else "found wanting" if verdict.judged else "cannot be judged")
+    return lines
