@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ops.ledgering.command import app as ledger_app
+
 app = typer.Typer(
     name="athanor",
     help="Runs an autonomous materials laboratory, and can prove afterwards what it did and why.",
@@ -198,6 +200,9 @@ def doctor(
     from ops.doctoring import examine
 
     raise typer.Exit(examine(folder, as_json=as_json))
+
+
+app.add_typer(ledger_app)
 
 
 def main() -> None:
