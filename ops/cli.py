@@ -202,6 +202,24 @@ def doctor(
     raise typer.Exit(examine(folder, as_json=as_json))
 
 
+@app.command()
+def witness(
+    trust: Annotated[
+        list[str],
+        typer.Option(metavar="VKEY", help="Verifier key of a log to witness (athanor ledger key), or a file."),
+    ],
+    key: Annotated[Path, typer.Option(help="Private key; made on the first run.")] = Path("witness/key/private"),
+    state: Annotated[Path, typer.Option(help="Folder for what it has cosigned.")] = Path("witness/state"),
+    listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = "127.0.0.1:8421",
+    card: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object when it listens.")] = False,
+) -> None:
+    """Witness ledgers: cosign each checkpoint that is proved to continue the last one, and never two histories."""
+    from ops.witnessing import Wish, run_witness
+
+    raise typer.Exit(run_witness(Wish(key, state, trust, listen, as_json, card)))
+
+
 app.add_typer(ledger_app)
 
 
