@@ -9,6 +9,7 @@
     ├── NoDaemonError         no daemon runs where one is wanted
     ├── PortTakenError        another program has the port
     ├── NoLedgerError         no ledger is where one is wanted, or something else than what goes with it
+    ├── EvidenceError         the log is not what was signed, or nothing can be signed
     └── NoRoomError           the disk is nearly full
 """
 
@@ -45,3 +46,7 @@ class NoLedgerError(OpsError):
 
 class NoRoomError(OpsError):
     """The disk is nearly full."""
+
+
+class EvidenceError(OpsError):
+    """The log is not what was signed, or nothing can be signed."""

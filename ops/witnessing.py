@@ -20,11 +20,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bus.errors import BusError
+from bus.ledger.asking import Address
 from bus.ledger.errors import LedgerError, SigningKeyError
 from bus.ledger.note import Verifier
 from bus.ledger.witness import MAX_BODY, Witness, witness_key
 from ops.cli import UNUSABLE, complain
 
+STAND_BY = 0.5
+"""Seconds before a state that is taken is looked at again."""
 DEFAULT_LISTEN = "127.0.0.1:8421"
 """Where a witness listens, if nobody says so."""
 
@@ -82,7 +85,8 @@ class Wish:
     trust: Sequence[str] = field(default_factory=tuple)
     listen: str = DEFAULT_LISTEN
     as_json: bool = False
-    until_stdin_ends: bool = False
+    card: Path | None = None
+    """Where the address is left for the writer of a ledger; such a witness belongs to a lab and ends with its input."""
 
 
 def run_witness(wish: Wish) -> int:
@@ -94,17 +98,15 @@ def run_witness(wish: Wish) -> int:
                 "Expected a verifier key of the log to witness, got none. Give the line that athanor ledger key DIR "
                 "prints, or a file that holds it, with --trust."
             )
-        witness = Witness(witness_key(wish.key), wish.state, trusted)
-        listener = _listener(wish.listen)
-        witness.open()
+        witness, listener = Witness(witness_key(wish.key), wish.state, trusted), _listener(wish.listen)
+        try:
+            asyncio.run(_witness(witness, listener, wish))
+        finally:
+            witness.close()
+            listener.close()
     except (BusError, OSError, ValueError) as error:
         complain(str(error))
         return UNUSABLE
-    try:
-        asyncio.run(_serve(witness, listener, wish))
-    finally:
-        witness.close()
-        listener.close()
     return 0
 
 
@@ -138,24 +140,42 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-async def _serve(witness: Witness, listener: socket.socket, wish: Wish) -> None:
+async def _witness(witness: Witness, listener: socket.socket, wish: Wish) -> None:
+    """Serves until it is told to stop.
+
+    Raises:
+        LedgerError: another witness has the state.
+    """
     server = _Server(uvicorn.Config(application(witness), log_config=None, access_log=False, lifespan="off"))
-    loop = asyncio.get_running_loop()
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
 
     def stop() -> None:
         server.should_exit = True
+        stopped.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    if wish.until_stdin_ends:
+    if wish.card is not None:
         reader = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         asyncio.ensure_future(reader.read()).add_done_callback(lambda _: stop())
-    host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        while witness.taken() and not stopped.is_set():  # by that of another process of the lab: stand by
+            await asyncio.sleep(STAND_BY)
+    else:
+        witness.open()
+    if stopped.is_set():
+        return
+    url = _url(listener)
+    if wish.card is not None:
+        Address(url, witness.verifier).leave(wish.card)
     if wish.as_json:
         sys.stdout.write(json.dumps({"said": "listening", "url": url, "key": str(witness.verifier)}) + "\n")
     else:
         sys.stdout.write(f"{witness.verifier}\nwitness at {url}; give both to athanor up --witness URL\n")
     sys.stdout.flush()
     await server.serve(sockets=[listener])
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

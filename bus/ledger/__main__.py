@@ -22,7 +22,7 @@ import nats.errors
 from nats.aio.client import Client
 
 from bus.errors import BusConnectionError, BusError
-from bus.ledger.asking import Asker
+from bus.ledger.asking import Address, Asker, connection_to
 from bus.ledger.errors import LedgerError, SigningKeyError
 from bus.ledger.keys import publish_verifiers, read_verifiers
 from bus.ledger.note import COSIGNATURE, Verifier
@@ -110,7 +110,11 @@ async def work(asked: argparse.Namespace) -> None:
     place, asker = Place(asked.ledger, asked.keys), None
     if asked.witness:
         given = Verifier.parse(asked.witness_key) if asked.witness_key else None
-        asker = Asker(asked.witness, given, partial(remember, asked.ledger, first=given is None))
+        connection_to(asked.witness).close()  # says so now if that is no address
+        address = Address(asked.witness, given)
+        asker = Asker(lambda: address, partial(remember, asked.ledger, first=given is None))
+    elif asked.witness_card:
+        asker = Asker(lambda: Address.on(asked.witness_card), partial(remember, asked.ledger, first=False))
     client = await connect(asked.url)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
@@ -134,6 +138,7 @@ def main() -> int:
     parser.add_argument("--ledger", type=Path, required=True, help="the ledger's folder")
     parser.add_argument("--keys", type=Path, required=True, help="folder of its private keys")
     parser.add_argument("--witness", default="", help="address of its witness")
+    parser.add_argument("--witness-card", type=Path, help="where a witness of our own leaves its address")
     parser.add_argument("--witness-key", default="", help="verifier key of the witness")
     try:
         asyncio.run(work(parser.parse_args()))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bus.ledger.errors import LedgerError, NoteError, SigningKeyError
 from bus.ledger.note import COSIGNATURE, Note, Signature, Verifier
@@ -42,26 +44,55 @@ Proof = Callable[[int, int], list[bytes]]
 """(old size, new size) → consistency proof."""
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a witness is, and who it is."""
+
+    url: str
+    """Its submission prefix."""
+    key: Verifier | None = None
+    """Its public key; without one it is asked for it, and believed the first time."""
+
+    def leave(self, card: Path) -> None:
+        """Writes it down where the log's writer looks, whole or not at all."""
+        temporary = card.with_name(f".new-{card.name}")
+        temporary.write_text(json.dumps({"url": self.url, "key": str(self.key or "")}) + "\n", encoding="utf-8")
+        temporary.replace(card)
+
+    @classmethod
+    def on(cls, card: Path) -> Address | None:
+        """The address that a witness has left; none before it has."""
+        try:
+            told = json.loads(card.read_text(encoding="utf-8"))
+            return cls(str(told["url"]), Verifier.parse(told["key"]) if told["key"] else None)
+        except (OSError, ValueError, KeyError, TypeError, SigningKeyError):
+            return None
+
+
 @dataclass
 class Asker:
     """Asks one witness.
 
     Attributes:
-        url: its submission prefix.
-        expected: its public key; without one it is asked for it, and believed the first time.
+        locate: tells where it is; asked again after it was away, for it may have moved.
         learn: called with its key before it is asked first; raises if another one is expected there.
         away: why it is not asked now; empty while it answers.
     """
 
-    url: str
-    expected: Verifier | None
+    locate: Callable[[], Address | None]
     learn: Callable[[Verifier], None] = lambda _: None
     away: str = ""
+    _at: Address | None = None
     _known: Verifier | None = None
     _old: int = 0
     _pause: float = FIRST_PAUSE
     _again_at: float = 0.0
     _connection: http.client.HTTPConnection | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where it was asked last."""
+        return self._at.url if self._at else "an unknown address"
 
     @property
     def due(self) -> bool:
@@ -113,12 +144,18 @@ class Asker:
 
     def _identified(self) -> Verifier:
         """Its key, asked for if it was not given."""
+        at = self.locate() if self.away or self._at is None else self._at
+        if at is None:
+            raise self._gone("it has not told yet where it is")
+        if at != self._at:
+            self._at, self._known = at, None
+            self._hang_up()
         if self._known is None:
             try:
-                verifier = self.expected or key_at(self.url)
+                verifier = at.key or key_at(at.url)
                 self.learn(verifier)
             except WitnessAwayError as error:
-                raise self._gone(str(error)) from error
+                raise self._gone(str(error.__cause__ or error)) from error
             except SigningKeyError as error:
                 self._wait()
                 raise WitnessRefusedError(str(error)) from error
@@ -149,19 +186,23 @@ class Asker:
                 answer = self._connection.getresponse()
                 return answer.status, answer.read(100_000)
             except (OSError, http.client.HTTPException) as error:
-                self._connection.close()
-                self._connection = None
+                self._hang_up()
                 if fresh:
                     raise self._gone(str(error) or type(error).__name__) from error
         raise AssertionError  # a fresh connection answers or raises
 
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def _gone(self, reason: str) -> WitnessAwayError:
-        self.away = reason
-        self._wait()
-        return WitnessAwayError(
-            f"Expected the witness at {self.url} to answer, got: {reason}. The ledger goes on and "
-            "asks again; until it answers, nobody else vouches for what is added."
+        self.away = (
+            f"Expected the witness at {self.url} to answer, got: {reason}. The ledger goes on and asks again; until it "
+            "answers, nobody else vouches for what is added."
         )
+        self._wait()
+        return WitnessAwayError(self.away)
 
     def _wait(self) -> None:
         self._again_at = time.monotonic() + self._pause

@@ -95,19 +95,29 @@ class Witness:
                 raise SigningKeyError(f"Expected the verifier key of a log, got that of a witness: {verifier}.")
             self._known.setdefault(verifier.name, []).append(verifier)
 
+    def taken(self) -> str:
+        """Takes its state for itself; empty when that is done, and otherwise who has it.
+
+        Raises:
+            LedgerError: it was damaged.
+        """
+        owner = self._lock.take()
+        if not owner:
+            for origin in self._known:
+                self.last(origin)
+        return owner
+
     def open(self) -> None:
         """Takes its state for itself.
 
         Raises:
             LedgerError: another witness has it, or it was damaged.
         """
-        if owner := self._lock.take():
+        if owner := self.taken():
             raise LedgerError(
                 f"Expected the witness's state {self._state} to be free, got one that is in use by {owner}. "
                 "Stop that one, or choose another --state."
             )
-        for origin in self._known:
-            self.last(origin)
 
     def close(self) -> None:
         """Lets go of its state."""

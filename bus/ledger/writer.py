@@ -13,7 +13,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ PATROL = 5.0
 """Seconds between two looks at the log: its counts and settings, and one bundle read again."""
 AHEAD = 4096
 """Events that are read ahead while a checkpoint is being written."""
+MEETING = 10.0
+"""Seconds that a witness may take to come up beside us, before anything is added without it."""
 LEAST_ROOM = 8 * 1024**2
 """Bytes on the disk below which nothing is begun; the lab stops long before."""
 CONFIRMED = 3
@@ -65,7 +67,7 @@ class Writer:
         self._target = 0
         self._hurry = asyncio.Event()
         self._patrolled_at, self._patrolled = time.monotonic(), 0
-        self._cosigned = False
+        self._cosigned, self._met, self._missed = False, False, ""
         self._told: set[str] = set()
         self._alarmed: set[str] = set()
 
@@ -88,7 +90,7 @@ class Writer:
             try:
                 await self._write()
             except DisagreementError as error:
-                self._alarm(Alarm.of(error))
+                self._alarm(Alarm.of(error), stopped=True)
                 await asyncio.Event().wait()
         finally:
             lock.release()
@@ -105,7 +107,7 @@ class Writer:
             {"said": "agrees", "size": checkpoint.size, "root": checkpoint.root.hex(), "compared": compared}
             | {"key": str(book.ring.verifier)}
         )
-        await self._have_witnessed(book)
+        await self._meet_witness(book)
         book.drop_unsigned()
         reader = asyncio.create_task(self._read(book))
         try:
@@ -239,6 +241,24 @@ class Writer:
             raise OSError(f"only {free / 1024**2:.0f} MiB are free on the disk")
         book.sign()
 
+    async def _meet_witness(self, book: Book) -> None:
+        """Asks the witness before anything is added; one that comes up beside us is given its time."""
+        patience = time.monotonic() + MEETING
+        await self._have_witnessed(book)
+        while self.asker is not None and not self._cosigned and time.monotonic() < patience:
+            await asyncio.sleep(0.05)
+            if self.asker.due:
+                await self._have_witnessed(book)
+        self._met = True
+        if self.asker is not None and self.asker.away:
+            self._miss(self.asker.away)
+
+    def _miss(self, reason: str) -> None:
+        """Tells once that the witness is away."""
+        if self._met and not self._missed:
+            self._missed = reason
+            self.tell({"said": "trouble", "reason": reason})
+
     async def _have_witnessed(self, book: Book) -> None:
         """Asks the witness, as long as it answers, and publishes with or without it.
 
@@ -249,19 +269,18 @@ class Writer:
         asker = self.asker
         self._cosigned = False
         if asker is not None and asker.due:
-            was_away = bool(asker.away)
             try:
                 signatures = await asyncio.to_thread(asker.ask, book.note, book.checkpoint.size, book.proof)
                 self._cosigned = True
-                if was_away:
+                if self._missed:
                     self.tell({"said": "trouble", "reason": f"The witness at {asker.url} answers again."})
+                self._missed = ""
             except WitnessAwayError as error:
-                if not was_away:
-                    self.tell({"said": "trouble", "reason": str(error)})
+                self._miss(str(error))
             except WitnessRefusedError as error:
                 if error.forked:
                     raise DisagreementError("witness", error.seen, str(error)) from error
-                asker.away = str(error)
+                asker.away = self._missed = str(error)
                 self._alarm(Alarm("witness", None, str(error)))
         while True:
             try:
@@ -282,14 +301,15 @@ class Writer:
         )
 
     def _tell_once(self, said: str, reason: str) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
+        """Once until it is over."""
+        if said not in self._told:
+            self._told.add(said)
             self.tell({"said": said, "reason": reason})
 
-    def _alarm(self, alarm: Alarm) -> None:
+    def _alarm(self, alarm: Alarm, *, stopped: bool = False) -> None:
         if alarm.name in self._alarmed:
             return
         self._alarmed.add(alarm.name)
         with contextlib.suppress(OSError):  # a full disk; it is told all the same
             keep_alarm(self.place.ledger, alarm)
-        self.tell({"said": "alarm", "kind": alarm.kind, "index": alarm.index, "detail": alarm.detail})
+        self.tell({"said": "alarm", "stopped": stopped, **asdict(alarm)})

@@ -12,7 +12,7 @@ from bus.ledger.errors import LedgerError, SigningKeyError
 from bus.ledger.note import COSIGNATURE, Signature, Signer
 from bus.ledger.witness import Answer, Witness
 from tests.bus.ledger.test_book import opened, write
-from tests.bus.ledger.witnessed import serving, witness_in
+from tests.bus.ledger.witnessed import asker_of, serving, witness_in
 
 
 def asked(asker: Asker, book: Book) -> tuple[Signature, ...]:
@@ -35,12 +35,12 @@ def witness(tmp_path: Path, book: Book) -> Witness:
 def test_it_finds_out_where_the_witness_stands(book: Book, witness: Witness) -> None:
     """A log that knows nothing of its witness, or that was away for long, gets its cosignature all the same."""
     with serving(witness) as url:
-        first = Asker(url, witness.verifier)
+        first = asker_of(url, witness.verifier)
         assert witness.verifier.verifies(book.note.text, asked(first, book)[0])
         write(book, 10, 300)
         assert asked(first, book)
         write(book, 300, 301)
-        assert asked(Asker(url, witness.verifier), book)
+        assert asked(asker_of(url, witness.verifier), book)
         assert asked(first, book)
     assert witness.last(book.ring.origin).size == 301
 
@@ -48,7 +48,7 @@ def test_it_finds_out_where_the_witness_stands(book: Book, witness: Witness) -> 
 def test_a_witness_that_is_away_is_asked_again_later(book: Book, witness: Witness) -> None:
     """Nobody there is an error that says so and a pause that grows; who comes back is asked without further ado."""
     with serving(witness) as url:
-        asker = Asker(url, witness.verifier)
+        asker = asker_of(url, witness.verifier)
         assert asked(asker, book)
     assert asker.due
     for _ in range(2):
@@ -67,12 +67,12 @@ def test_a_rolled_back_log_is_told(book: Book, witness: Witness) -> None:
     with serving(witness) as url:
         older = book.note
         write(book, 10, 50)
-        asked(Asker(url, witness.verifier), book)
+        asked(asker_of(url, witness.verifier), book)
         with pytest.raises(WitnessRefusedError, match="rolled back") as found:
-            Asker(url, witness.verifier).ask(older, 10, book.proof)
+            asker_of(url, witness.verifier).ask(older, 10, book.proof)
         assert found.value.forked
         assert found.value.seen == 50
-        forged = Asker(url, witness.verifier, _old=50)
+        forged = asker_of(url, witness.verifier, _old=50)
         with pytest.raises(WitnessRefusedError, match="422") as found:
             forged.ask(book.note, 50, lambda _old, _new: [bytes(32)])
         assert found.value.forked
@@ -91,7 +91,7 @@ def test_a_rolled_back_log_is_told(book: Book, witness: Witness) -> None:
 def test_a_refusal_and_nonsense_are_told_as_they_are(book: Book, witness: Witness, answer: Answer, words: str) -> None:
     """Whatever is not its cosignature is refused, does not count as one, and is no fork."""
     with serving(witness, answer=answer) as url, pytest.raises(WitnessRefusedError, match=words) as found:
-        asked(Asker(url, witness.verifier), book)
+        asked(asker_of(url, witness.verifier), book)
     assert not found.value.forked
 
 
@@ -99,18 +99,18 @@ def test_another_key_cannot_cosign(book: Book, witness: Witness) -> None:
     """The answer of another witness than the expected one is not taken."""
     other = Signer.generate("example.com/other", COSIGNATURE)
     with serving(witness) as url, pytest.raises(WitnessRefusedError, match="Another witness"):
-        asked(Asker(url, other.verifier), book)
+        asked(asker_of(url, other.verifier), book)
     line = Signer.generate(witness.verifier.name, COSIGNATURE).sign("something else\n", 7)
     forged = Signature(witness.verifier.name, witness.verifier.key_id, line.content)
     answer = Answer(200, f"{forged.line()}\n".encode())
     with serving(witness, answer=answer) as url, pytest.raises(WitnessRefusedError, match="cosignature"):
-        asked(Asker(url, witness.verifier), book)
+        asked(asker_of(url, witness.verifier), book)
 
 
 def test_five_hundreds_are_a_witness_that_is_away(book: Book, witness: Witness) -> None:
     """A witness in trouble of its own has refused nothing."""
     with serving(witness, answer=Answer(500, b"the disk is full\n")) as url, pytest.raises(WitnessAwayError):
-        asked(Asker(url, witness.verifier), book)
+        asked(asker_of(url, witness.verifier), book)
 
 
 def test_an_unknown_witness_is_believed_once(book: Book, witness: Witness) -> None:
@@ -118,7 +118,7 @@ def test_an_unknown_witness_is_believed_once(book: Book, witness: Witness) -> No
     learnt = []
     with serving(witness) as url:
         assert key_at(url) == witness.verifier
-        asker = Asker(url, None, learnt.append)
+        asker = asker_of(url, None, learnt.append)
         assert asked(asker, book)
         assert asked(asker, book)
 
@@ -126,7 +126,7 @@ def test_an_unknown_witness_is_believed_once(book: Book, witness: Witness) -> No
             raise SigningKeyError("Expected another witness.")
 
         with pytest.raises(WitnessRefusedError, match="another witness"):
-            asked(Asker(url, None, refuse), book)
+            asked(asker_of(url, None, refuse), book)
     assert learnt == [witness.verifier]
 
 
@@ -134,4 +134,4 @@ def test_an_unknown_witness_is_believed_once(book: Book, witness: Witness) -> No
 def test_what_is_no_address(book: Book, url: str) -> None:
     """An address that cannot be one is told as such."""
     with pytest.raises(LedgerError, match="address of a witness"):
-        asked(Asker(url, Signer.generate("w", COSIGNATURE).verifier), book)
+        asked(asker_of(url, Signer.generate("w", COSIGNATURE).verifier), book)

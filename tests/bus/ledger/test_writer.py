@@ -30,7 +30,7 @@ from bus.server import EmbeddedServer
 from bus.topology import STREAM, stream_settings
 from bus.wire import Wire
 from tests.bus.ledger.growing import message
-from tests.bus.ledger.witnessed import serving, witness_in
+from tests.bus.ledger.witnessed import asker_of, serving, witness_in
 
 WITHIN = 30.0
 """Real seconds after which what was waited for is not coming."""
@@ -41,6 +41,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks often, and does not wait long before it looks again."""
     monkeypatch.setattr(writing, "PATROL", 0.2)
     monkeypatch.setattr(writing, "AGAIN", 0.05)
+    monkeypatch.setattr(writing, "MEETING", 0.5)
 
 
 @pytest.fixture
@@ -326,13 +327,13 @@ async def test_its_checkpoints_are_witnessed(bus: JetStreamBus, tmp_path: Path) 
     witness = witness_in(tmp_path / "witness", log_key)
     publish_verifiers(tmp_path / "ledger", [log_key, witness.verifier])
     with serving(witness) as url:
-        async with writes(bus.wire, tmp_path, Asker(url, witness.verifier)) as (writer, told):
+        async with writes(bus.wire, tmp_path, asker_of(url, witness.verifier)) as (writer, told):
             await say(bus, 10, 300)
             writer.catch_up(300)
             await until(lambda: told.size == 300)
     assert all(w["cosigned"] for w in told.of("signed"))
     assert len(verify(tmp_path / "ledger").witnesses) == 1
-    asker = Asker(url, witness.verifier)
+    asker = asker_of(url, witness.verifier)
     async with writes(bus.wire, tmp_path, asker) as (writer, told):
         await say(bus, 300, 310)
         writer.catch_up(310)
@@ -353,14 +354,14 @@ async def test_a_rolled_back_ledger_is_found_by_its_witness(bus: JetStreamBus, t
     witness = witness_in(tmp_path / "witness", log_key)
     shutil.copytree(tmp_path / "ledger", tmp_path / "older")
     with serving(witness) as url:
-        async with writes(bus.wire, tmp_path, Asker(url, witness.verifier)) as (writer, told):
+        async with writes(bus.wire, tmp_path, asker_of(url, witness.verifier)) as (writer, told):
             await say(bus, 100, 200)
             writer.catch_up(200)
             await until(lambda: told.size == 200)
         shutil.rmtree(tmp_path / "ledger")
         shutil.copytree(tmp_path / "older", tmp_path / "ledger")
         before = files(tmp_path)
-        async with writes(bus.wire, tmp_path, Asker(url, witness.verifier)) as (_, told):
+        async with writes(bus.wire, tmp_path, asker_of(url, witness.verifier)) as (_, told):
             await until(lambda: told.of("alarm"))
             await asyncio.sleep(0.1)
     (alarm,) = told.of("alarm")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from bus.ledger.asking import Address, Asker
 from bus.ledger.note import Verifier
 from bus.ledger.witness import Answer, Witness, witness_key
 
@@ -70,3 +71,10 @@ def witness_in(folder: Path, *trusted: Verifier) -> Witness:
     made = Witness(witness_key(folder / "key" / "private"), folder / "state", trusted)
     made.open()
     return made
+
+
+def asker_of(
+    url: str, key: Verifier | None, learn: Callable[[Verifier], None] = lambda _: None, _old: int = 0
+) -> Asker:
+    """Asks the witness at an address."""
+    return Asker(lambda: Address(url, key), learn, _old=_old)
