@@ -11,6 +11,7 @@
     │   ├── DuplicateConflictError  the id is taken by other content
     │   ├── EventTooLargeError      it does not fit into an entry of the ledger
     │   └── StreamFullError         the log has reached its size limit
+    ├── NoLogError                  there is no log where one is looked for
     ├── GapError                    a sequence number is missing from the log
     ├── UndecodableEventError       stored bytes that are no event of ours
     └── BlobError
@@ -78,6 +79,16 @@ class EventTooLargeError(PublishError):
 
 class StreamFullError(PublishError):
     """The log has reached its size limit; nothing was dropped."""
+
+
+class NoLogError(BusError):
+    """There is no log where one is looked for."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"Expected the folder of a run (with store/jetstream or ledger inside), got {where}. "
+            "Give the --out folder of athanor run or athanor up, or the URL of a server: nats://HOST:PORT."
+        )
 
 
 class GapError(BusError):

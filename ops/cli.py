@@ -81,13 +81,23 @@ def run(
 
 @app.command()
 def replay(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+    place: Annotated[str, typer.Argument(metavar="DIR|URL", help="The folder of a run, or nats://HOST:PORT.")],
+    until: Annotated[str | None, typer.Option(help="Sequence or time at which to stop.")] = None,
+    agent: Annotated[list[str] | None, typer.Option(help="Only this agent; may be given again.")] = None,
+    what_if: Annotated[
+        list[str] | None, typer.Option(help="Change the plan: trust.alpha=0.05, planner=random.")
+    ] = None,
+    since: Annotated[int, typer.Option("--from", min=1, help="Sequence from which --what-if holds.")] = 1,
+    nats: Annotated[str | None, typer.Option(help="The NATS server that keeps the log, if not the folder.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Which campaign, where the log holds several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Fold the recorded events again and compare every agent's memory with what it was."""
-    from ops.replaying import replay_folder
+    """Make every recorded decision again, byte for byte, and tell what differs, or what another plan would change."""
+    from ops.replays.command import Wish
+    from ops.replays.command import replay as replay_past
 
-    raise typer.Exit(replay_folder(folder, as_json=as_json))
+    wish = Wish(place, until, tuple(agent or ()), tuple(what_if or ()), since, nats, campaign, as_json)
+    raise typer.Exit(replay_past(wish))
 
 
 @app.command()

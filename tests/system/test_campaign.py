@@ -99,7 +99,7 @@ def test_a_changed_expectation_is_found_wanting(quick: tuple[dict[str, Any], Pat
     path.write_text(json.dumps(document))
     answer = athanor("replay", copy, "--json")
     assert answer.returncode == 1
-    assert json.loads(answer.stdout.splitlines()[-1])["differences"] == ["planner"]
+    assert [d["agent"] for d in json.loads(answer.stdout.splitlines()[-1])["differences"]] == ["planner"]
 
 
 def test_a_finished_campaign_is_not_run_again(quick: tuple[dict[str, Any], Path]) -> None:

@@ -1,0 +1,146 @@
+"""Where a past is read from: a copy of a broker's store, a live server, or the bundles of a ledger.
+
+Reading never writes. The server that opens a store writes into it, so it is given a copy; a live server is asked to
+read and for nothing else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from bus.blobs import BlobStore
+from bus.codec import decode
+from bus.errors import GapError, NoLogError, UndecodableEventError
+from bus.jetstream import JetStreamBus
+from bus.protocol import Blobs, Bus, Recorded
+from bus.reading import readable
+from bus.server import EmbeddedServer
+from bus.subjects import is_dead_letter
+from contracts.errors import ContractError, MalformedEventError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+PassedOver = Callable[[UndecodableEventError], None]
+"""Told of bytes that never were an event."""
+
+
+class Source(Protocol):
+    """A past, and the artefacts that it speaks of."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """Its artefacts."""
+        ...
+
+    def events(self, stop: int | None = None, *, passed_over: PassedOver = ...) -> AsyncIterator[Recorded]:
+        """All events in order, up to `stop` if that is given.
+
+        Raises:
+            GapError: a sequence number is missing.
+            UndecodableEventError: a newer Athanor has said something that this one would not understand.
+        """
+        ...
+
+
+class BusSource:
+    """The past as a bus remembers it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+
+    @property
+    def blobs(self) -> Blobs:
+        """Its artefacts."""
+        return self.bus.blobs
+
+    async def events(
+        self, stop: int | None = None, *, passed_over: PassedOver = lambda _: None
+    ) -> AsyncIterator[Recorded]:
+        """All events in order."""
+        async for recorded in readable(self.bus, stop=stop, passed_over=passed_over):
+            yield recorded
+
+
+class LedgerSource:
+    """The past as the bundles of a ledger hold it; whether they are what was signed is for `ledger verify` to say."""
+
+    def __init__(self, folder: Path, blobs: Blobs) -> None:
+        self.folder, self._blobs = folder, blobs
+
+    @property
+    def blobs(self) -> Blobs:
+        """Its artefacts."""
+        return self._blobs
+
+    async def events(
+        self, stop: int | None = None, *, passed_over: PassedOver = lambda _: None
+    ) -> AsyncIterator[Recorded]:
+        """All events in order."""
+        from bus.ledger.entry import Digest, decode_entry
+        from bus.ledger.tiles import TileStore
+
+        store = TileStore(self.folder)
+        for index, content in enumerate(store.entries(0, store.extent()), 1):
+            entry = decode_entry(content)
+            if entry.sequence != index:
+                raise GapError(index, entry.sequence)
+            if stop is not None and index > stop:
+                return
+            if is_dead_letter(entry.subject):
+                continue
+            if isinstance(entry.payload, Digest):
+                passed_over(UndecodableEventError(index, f"{entry.payload.size} bytes of a stranger"))
+                continue
+            try:
+                envelope = decode(entry.payload)
+            except MalformedEventError as error:
+                passed_over(UndecodableEventError(index, str(error)))
+                continue
+            except ContractError as error:
+                raise UndecodableEventError(index, str(error)) from error
+            at = EPOCH + timedelta(microseconds=entry.time // 1000)
+            yield Recorded(index, entry.subject, envelope, entry.payload, at)
+
+
+@asynccontextmanager
+async def opened(folder: Path | None, server: str | None = None) -> AsyncIterator[Source]:
+    """The past in the folder of a run, or on a server.
+
+    Args:
+        folder: of a run; with a server, where its artefacts are.
+        server: NATS URL of a live server that keeps the log.
+
+    Raises:
+        NoLogError: there is no log in the folder.
+        BusError: it cannot be read.
+    """
+    blobs = BlobStore((folder or Path()) / "blobs")
+    if server is not None:
+        bus = await JetStreamBus.connect(server, blobs)
+        try:
+            yield BusSource(bus)
+        finally:
+            await bus.close()
+        return
+    if folder is None or not folder.is_dir():
+        raise NoLogError(str(folder))
+    if not (folder / "store" / "jetstream").is_dir():
+        if not (folder / "ledger" / "tile" / "entries").is_dir():
+            raise NoLogError(str(folder))
+        yield LedgerSource(folder / "ledger", blobs)
+        return
+    with tempfile.TemporaryDirectory(prefix="athanor-replay-") as scratch:
+        # the server writes into its store: the evidence itself is only read
+        shutil.copytree(folder / "store" / "jetstream", Path(scratch) / "store" / "jetstream")
+        own = await EmbeddedServer.start(Path(scratch) / "store")
+        try:
+            async with opened(folder, own.url) as source:
+                yield source
+        finally:
+            await own.stop()
