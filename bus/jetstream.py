@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import nats.errors
@@ -16,6 +17,7 @@ from nats.aio.msg import Msg
 from bus.codec import CONTENT_TYPE, decode, encode
 from bus.errors import (
     BusConnectionError,
+    BusError,
     DuplicateConflictError,
     EventTooLargeError,
     GapError,
@@ -36,6 +38,8 @@ from contracts.event import Event
 
 CLOSE_WITHIN = 5.0
 """Real seconds that a connection may take to close."""
+REMAKE = 5
+"""How often a consumer is made anew that comes with another one's memory."""
 _NOT_FOUND = 404
 _PUBLICATION = "Athanor-Publication"
 """Header that tells one call of `publish` from another one that says the same."""
@@ -168,14 +172,31 @@ class JetStreamBus:
         return subscription
 
     async def make_consumer(self, durable: str, subjects: list[str], floor: int) -> None:
-        """A durable consumer of what comes after `floor`, in place of any of that name."""
-        with contextlib.suppress(ApiError):  # there may be none
-            await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{durable}")
+        """A durable consumer of what comes after `floor`, in place of any of that name.
+
+        A server that was killed while it made a consumer denies that there is one, and gives the next of that name the
+        forgotten one's memory: what it had been sent would never come again. That one is deleted in turn.
+
+        Raises:
+            BusError: the server cannot make one that begins there.
+        """
         settings = consumer_settings(durable, subjects, start=floor + 1 if floor else None)
-        await self.wire.api(
-            f"CONSUMER.CREATE.{STREAM}.{durable}",
-            {"stream_name": STREAM, "config": settings, "action": "create"},
+        for _ in range(REMAKE):
+            with contextlib.suppress(ApiError):  # there may be none
+                await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{durable}")
+            if await self._create_consumer(durable, settings) <= floor:
+                return
+        raise BusError(
+            f"Expected a consumer {durable} that begins after {floor}, got one with the memory of another {REMAKE} "
+            "times. Stop the broker, and start it again."
         )
+
+    async def _create_consumer(self, durable: str, settings: dict[str, Any]) -> int:
+        """Makes it, and gives the last place that it takes for acknowledged or sent."""
+        told = await self.wire.api(
+            f"CONSUMER.CREATE.{STREAM}.{durable}", {"stream_name": STREAM, "config": settings, "action": "create"}
+        )
+        return max(int(told[what]["stream_seq"]) for what in ("ack_floor", "delivered"))
 
     async def acknowledged(self, durable: str) -> int:
         """Sequence up to which `durable` has acknowledged everything."""
