@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +24,15 @@ from bus.keeping import kept_alive
 from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
+from contracts.presence import LabTroubled
 from ops.clock import RealClock, VirtualClock
 from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
 from ops.errors import CampaignFileError, ResumeError, StalledError
 from ops.furnaces import Wire
+from ops.notary import Notary
 from ops.order import Order, campaign_id
 from ops.reckoning import Heard, Reckoning, World, reckon
-from ops.room import check_room, watch_room
+from ops.room import PATIENCE, check_room, watch_room
 from ops.tally import Tally
 from ops.telemetry.observatory import Observatory, observe
 from ops.telemetry.queues import look
@@ -52,6 +55,8 @@ class Outcome:
     state: dict[str, str]
     last_sequence: int
     folder: Path
+    ledger: dict[str, Any]
+    """How the second copy of the log stands."""
     resumed: bool = False
 
     def summary(self, order: Order) -> dict[str, Any]:
@@ -65,6 +70,8 @@ class Outcome:
             **self.faults.summary(),
             "broker_troubles": self.troubles["broker"],
             "instrument_troubles": self.troubles["instrument"],
+            "ledger_troubles": self.troubles["ledger"],
+            "ledger": self.ledger,
             "state": self.state,
             "last_sequence": self.last_sequence,
             "wall_s": round(self.wall_seconds, 2),
@@ -80,7 +87,7 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
         show: called with the counts whenever something has happened.
 
     Raises:
-        OpsError: the folder holds something else, or the lab stalled.
+        OpsError: the folder holds something else, the log is not what was signed, or the lab stalled.
         BusError: the broker cannot be used.
     """
     began = time.perf_counter()
@@ -90,7 +97,7 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     listener = order.campaign.instruments.listener
     server = None if order.nats else await EmbeddedServer.start(order.out / "store", mqtt_port=listener)
     observatory = observe(order.out, campaign_id(order), version(), wanted=order.telemetry)
-    troubles: dict[str, list[str]] = {"broker": [], "instrument": []}
+    troubles: dict[str, list[str]] = {"broker": [], "instrument": [], "ledger": []}
     session: Session | None = None
 
     def trouble(reason: str, kind: str = "broker") -> None:
@@ -104,19 +111,40 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
         async with kept_alive(server, lambda: trouble("nats-server had died and was started again")):
             url = order.nats or (server.url if server else "")
             bus = await JetStreamBus.connect(url, BlobStore(order.out / "blobs"), on_trouble=lambda e: trouble(str(e)))
+            notary = Notary(
+                order.out,
+                url,
+                order.witnessing,
+                lambda reason: trouble(reason, "ledger"),
+                lambda alarm: trouble(alarm.detail, "ledger"),
+            )
             try:
+                await notary.open()
                 wire = Wire(wire_address(order, server), lambda reason: trouble(reason, "instrument"))
                 session = await prepare(order, bus, observatory=observatory, wire=wire)
                 try:
-                    return await _with_bus(session, bus, show, troubles, began, observatory)
+                    await notary.agreed()
+                    return await _with_bus(session, bus, show, Beside(notary, observatory, troubles, began))
                 finally:
                     await session.close()
             finally:
+                await notary.close()
                 await bus.close()
     finally:
         observatory.close()
         if server is not None:
             await server.stop()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is beside a run."""
+
+    notary: Notary
+    observatory: Observatory
+    troubles: dict[str, list[str]]
+    began: float
+    """By the performance counter."""
 
 
 @dataclass
@@ -137,6 +165,10 @@ class Session:
         """Starts the agents, and the campaign if this is its beginning."""
         await self.runtime.start()
         await self.runtime.say(_started(self.order, self.equipment), "campaign/started", "console")
+
+    async def say_trouble(self, trouble: LabTroubled, name: str) -> None:
+        """Puts a trouble on record under a name, once for ever."""
+        await self.runtime.say(trouble, name, "ledger")
 
     async def close(self) -> None:
         """Lets go of workers and instruments."""
@@ -196,33 +228,36 @@ async def prepare(
     return Session(order, tally, heard, lab_clock, equipment, workers, runtime, agents, resumed)
 
 
-async def _with_bus(
-    session: Session,
-    bus: JetStreamBus,
-    show: Callable[[Tally], None],
-    troubles: dict[str, list[str]],
-    began: float,
-    observatory: Observatory,
-) -> Outcome:
-    runtime, tally, order = session.runtime, session.tally, session.order
+async def _with_bus(session: Session, bus: JetStreamBus, show: Callable[[Tally], None], beside: Beside) -> Outcome:
+    runtime, tally, order, notary = session.runtime, session.tally, session.order, beside.notary
     runtime.watchers.append(lambda _: show(tally))
     interrupted = False
     if tally.finished is None:
         await session.begin()
-        interrupted = await _until_done(runtime, session.clock, tally, order.out)
+        recording = asyncio.create_task(notary.put_on_record(session.say_trouble))
+        try:
+            interrupted = await _until_done(runtime, session.clock, tally, order.out)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(notary.recorded(), PATIENCE)
+        finally:
+            recording.cancel()
+            await asyncio.gather(recording, return_exceptions=True)
         await runtime.stop("interrupted" if interrupted else "the campaign has ended")
     else:
         await runtime.recall()
-    await look(bus, runtime.durables, observatory)
+    await look(bus, runtime.durables, beside.observatory)
+    last = await bus.last_sequence()
+    await notary.caught_up(last)
     return Outcome(
         tally,
-        time.perf_counter() - began,
+        time.perf_counter() - beside.began,
         interrupted,
-        troubles,
+        beside.troubles,
         await _faults(session.equipment, session.heard, order.campaign.instruments.library),
         {agent.name: agent.memory.digest() for agent in session.agents},
-        await bus.last_sequence(),
+        last,
         order.out,
+        notary.summary(),
         session.resumed,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bus.ledger.alarms import Alarm, read_alarms
 from bus.ledger.keys import KEYS, LEDGER, open_ring, read_verifiers, trusted_by
 from bus.ledger.locking import FolderLock
 from bus.ledger.note import ED25519
+from contracts.presence import LabTroubled, TroubleKind
 from ops.children import Child
 from ops.errors import EvidenceError
 
@@ -46,6 +47,10 @@ class Witnessing:
     """Its verifier key; without it, that of a foreign one is believed the first time."""
 
 
+OUR_OWN = Witnessing()
+"""What is done unless somebody wants it otherwise."""
+
+
 @dataclass
 class Notary:
     """Keeps both at work.
@@ -55,7 +60,7 @@ class Notary:
         url: where the log is.
         witnessing: who witnesses.
         on_trouble: told what is not well and mends itself, or can be mended.
-        on_alarm: told when the log or the ledger is not what was signed.
+        on_alarm: told when the log or the ledger is not what was signed; this becomes an event by itself.
         size: entries that are signed; none before the first word.
         root: the root over them, in hexadecimal digits.
         cosigned: whether the witness has cosigned them.
@@ -77,6 +82,7 @@ class Notary:
     _deaths: int = 0
     _target: int = 0
     _heard_at: float = field(default_factory=time.monotonic)
+    _alarms: asyncio.Queue[Alarm] = field(default_factory=asyncio.Queue)
     _writer: Child | None = None
     _witness: Child | None = None
 
@@ -142,9 +148,24 @@ class Notary:
             if child is not None:
                 await child.close()
 
-    def alarms(self) -> list[Alarm]:
-        """All alarms that this ledger ever had, which belong into the log."""
-        return read_alarms(self.folder / LEDGER)
+    async def put_on_record(self, say: Callable[[LabTroubled, str], Awaitable[None]]) -> None:
+        """Says every alarm that this ledger ever had, for ever: some came when nothing could be said.
+
+        Args:
+            say: stores an event under a name; said twice it is stored once.
+        """
+        for alarm in await asyncio.to_thread(read_alarms, self.folder / LEDGER):
+            await say(_event(alarm), f"ledger/alarm/{alarm.name}")
+        while True:
+            alarm = await self._alarms.get()
+            try:
+                await say(_event(alarm), f"ledger/alarm/{alarm.name}")
+            finally:
+                self._alarms.task_done()
+
+    async def recorded(self) -> None:
+        """Returns when all alarms so far are on record."""
+        await self._alarms.join()
 
     def summary(self) -> dict[str, Any]:
         """How the ledger stands, as JSON."""
@@ -220,8 +241,13 @@ class Notary:
             if (alarm.kind != "settings" and alarm.index is not None) or alarm.kind not in {"settings", "witness"}:
                 self.alarm = self.alarm or alarm
             self.on_alarm(alarm)
+            self._alarms.put_nowait(alarm)
         elif said == "unusable":
             self._unusable = str(words["reason"])
             self.on_trouble(self._unusable)
         elif said == "trouble":
             self.on_trouble(str(words["reason"]))
+
+
+def _event(alarm: Alarm) -> LabTroubled:
+    return LabTroubled(trouble=TroubleKind.LEDGER, reason=alarm.detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.notary import OUR_OWN, Witnessing
 from ops.settings import CampaignFile
 
 
@@ -19,6 +20,7 @@ class Order:
     nats: str | None = None
     workers: int = 1
     telemetry: bool = True
+    witnessing: Witnessing = OUR_OWN
 
 
 def campaign_id(order: Order) -> str:

@@ -23,6 +23,7 @@ from contracts.errors import ContractError
 from ops.cli import FOUND_WANTING, INTERRUPTED, UNUSABLE, complain
 from ops.errors import OpsError
 from ops.lab import Outcome, run
+from ops.notary import OUR_OWN, Witnessing
 from ops.order import Order, campaign_id
 from ops.reckoning import Fate, Reckoning
 from ops.reports.writing import report_after_run
@@ -45,6 +46,7 @@ class Wish:
     out: Path | None
     as_json: bool
     telemetry: bool = True
+    witnessing: Witnessing = OUR_OWN
 
 
 def run_campaign(wish: Wish) -> int:
@@ -53,7 +55,9 @@ def run_campaign(wish: Wish) -> int:
     try:
         campaign = load_campaign(wish.campaign, wish.changes)
         out = wish.out or Path("runs") / f"{campaign.name}-{wish.seed}"
-        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats, telemetry=wish.telemetry)
+        order = Order(
+            campaign, wish.seed, wish.virtual, out, wish.nats, telemetry=wish.telemetry, witnessing=wish.witnessing
+        )
         _announce(order, console)
         outcome = _watched(order, console)
     except (OpsError, BusError, ContractError, AgentError) as error:
@@ -72,6 +76,8 @@ def run_campaign(wish: Wish) -> int:
         sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
     if outcome.interrupted:
         return INTERRUPTED
+    if outcome.ledger["alarm"]:
+        return FOUND_WANTING
     return FOUND_WANTING if outcome.tally.vials == 0 and order.campaign.budget.max_samples > 0 else 0
 
 
@@ -183,7 +189,14 @@ def _tell(order: Order, outcome: Outcome, console: Console) -> None:
     for kind, reasons in outcome.troubles.items():
         for reason in reasons[:5]:
             console.print(f"{kind}: {reason}", style="yellow", markup=False)
-    console.print(f"Everything is in [bold]{outcome.folder}[/bold]: store/ (the log), blobs/, report/index.html")
+    ledger = outcome.ledger
+    if ledger["size"] is not None:
+        witnessed = "signed and witnessed" if ledger["cosigned"] else "signed, not witnessed"
+        console.print(f"ledger: {ledger['size']} events {witnessed}, root {ledger['root'][:16]}…", highlight=False)
+    console.print(
+        f"Everything is in [bold]{outcome.folder}[/bold]: store/ (the log), ledger/ (its proof), blobs/, "
+        "report/index.html"
+    )
 
 
 def _tell_faults(reckoning: Reckoning, console: Console) -> None:

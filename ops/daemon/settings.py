@@ -11,9 +11,24 @@ from pydantic import Field, ValidationError
 from contracts.event import Words
 from contracts.identifiers import AgentName
 from ops.errors import CampaignFileError
+from ops.notary import BESIDE, Witnessing
 from ops.settings import mistakes
 
 DEFAULT = Path("athanor.toml")
+
+
+class LedgerTable(Words):
+    """Who witnesses the ledger."""
+
+    witness: str = BESIDE
+    """Address of a witness, best on another host; or "beside" for one of our own; or "none"."""
+    witness_key: str = ""
+    """Its verifier key; without it, that of a foreign witness is believed the first time."""
+
+    @property
+    def witnessing(self) -> Witnessing:
+        """The same for the notary."""
+        return Witnessing(self.witness, self.witness_key)
 
 
 class DaemonFile(Words):
@@ -35,6 +50,8 @@ class DaemonFile(Words):
     """Seconds of lab time for each second; other than 1 only where every instrument is simulated."""
     telemetry: bool = True
     """Whether spans, a log and numbers are written into the folder ``telemetry`` of `out`."""
+    ledger: LedgerTable = Field(default_factory=LedgerTable)
+    """The second copy of the log, and who witnesses it."""
 
 
 def load_daemon_file(path: Path | None, changes: dict[str, Any]) -> DaemonFile:
@@ -51,7 +68,12 @@ def load_daemon_file(path: Path | None, changes: dict[str, Any]) -> DaemonFile:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise CampaignFileError(f"Expected the daemon's settings in TOML at {found}, got: {error}.") from error
     try:
-        return DaemonFile.model_validate(document | changes)
+        tables = {
+            key: document.get(key, {}) | value if isinstance(document.get(key, {}), dict) else value
+            for key, value in changes.items()
+            if isinstance(value, dict)
+        }
+        return DaemonFile.model_validate(document | changes | tables)
     except ValidationError as error:
         raise CampaignFileError(
             f"Expected the daemon's settings in {found or 'the options'}, got {mistakes(error)}."

@@ -21,6 +21,7 @@ from bus.blobs import BlobStore
 from bus.errors import BusError
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
+from bus.ledger.alarms import Alarm
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignPaused, CampaignResumed
 from contracts.errors import ContractError
@@ -36,6 +37,7 @@ from ops.equipment import wire_address
 from ops.errors import NoRoomError, OpsError
 from ops.furnaces import Wire
 from ops.lab import Session, check_folder, prepare
+from ops.notary import Notary
 from ops.order import Order
 from ops.room import PATIENCE, check_room, watch_room
 from ops.settings import load_campaign
@@ -52,7 +54,7 @@ def up(config: Path | None, changes: dict[str, Any], told: Callable[[str], None]
     try:
         file = load_daemon_file(config, changes)
         campaign, wanted = load_campaign(file.campaign), file.telemetry
-        order = Order(campaign, file.seed, virtual=False, out=file.out, nats=file.nats, telemetry=wanted)
+        order = Order(campaign, file.seed, False, file.out, file.nats, 1, wanted, file.ledger.witnessing)
         asyncio.run(Daemon(file, order, told).run())
     except (OpsError, BusError, ContractError, AgentError) as error:
         complain(str(error))
@@ -78,6 +80,7 @@ class Daemon:
     _session: Session | None = None
     _bus: JetStreamBus | None = None
     _observatory: Observatory = field(default_factory=Observatory)
+    _notary: Notary | None = None
 
     async def run(self) -> None:
         """From the start to a stop in good order."""
@@ -101,6 +104,11 @@ class Daemon:
             bus = await JetStreamBus.connect(url, BlobStore(self.order.out / "blobs"), on_trouble=self._broker_trouble)
             stack.push_async_callback(bus.close)
             self._bus = bus
+            notary = self._notary = Notary(
+                self.order.out, url, self.order.witnessing, self._ledger_trouble, self._ledger_alarm
+            )
+            stack.push_async_callback(notary.close)
+            await notary.open()
             face = Face(
                 Facts(
                     self.status, self.not_ready, self._pause, self._resume, self._stop.set, self._observatory.families
@@ -123,12 +131,13 @@ class Daemon:
             stack.push_async_callback(session.close)
             if isinstance(session.clock, RealClock):
                 session.clock.on_jump = self._clock_trouble
+            await notary.agreed()
             await session.begin()
             self.told(f"{card.campaign} is up: {', '.join(a.name for a in session.agents)}")
             self.told(f"status at {face.url}/status, broker at {url}, everything in {self.order.out}")
             notify(READY=1, STATUS="agents are at work")
             try:
-                await self._work(session, bus)
+                await self._work(session, bus, notary)
             except NoRoomError as error:
                 notify(STOPPING=1)
                 with suppress(TimeoutError):
@@ -136,15 +145,17 @@ class Daemon:
                 raise
             notify(STOPPING=1)
             await session.runtime.stop("the daemon was told to stop")
+            await notary.caught_up(await bus.last_sequence())
             self.told("Drained. The same command goes on from here.")
 
-    async def _work(self, session: Session, bus: JetStreamBus) -> None:
+    async def _work(self, session: Session, bus: JetStreamBus, notary: Notary) -> None:
         """Until it is told to stop, or cannot go on."""
         beside: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._tell_troubles(session)),
             asyncio.ensure_future(self._give_signs_of_life()),
             asyncio.ensure_future(watch_room(self.order.out)),
             asyncio.ensure_future(keep_looking(bus, session.runtime.durables, self._observatory)),
+            asyncio.ensure_future(notary.put_on_record(session.say_trouble)),
         ]
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
@@ -173,6 +184,15 @@ class Daemon:
 
     def _instrument_trouble(self, reason: str) -> None:
         self._notice(TroubleKind.INSTRUMENT, reason)
+
+    def _ledger_trouble(self, reason: str) -> None:
+        self._notice(TroubleKind.LEDGER, reason)
+
+    def _ledger_alarm(self, alarm: Alarm) -> None:
+        """The notary puts it into the log, once for ever."""
+        self._noticed += 1
+        self._observatory.trouble(TroubleKind.LEDGER.value, alarm.detail)
+        self.told(f"! ledger: {alarm.detail}")
 
     def _clock_trouble(self, seconds: float) -> None:
         self._notice(
@@ -204,6 +224,8 @@ class Daemon:
             return "starting: the past is being read"
         if self._bus is None or not self._bus.connected:
             return "the broker is away"
+        if self._notary is not None and self._notary.alarm is not None:
+            return f"the log is not what was signed: {self._notary.alarm.detail}"
         return ""
 
     def status(self) -> dict[str, Any]:
@@ -216,6 +238,7 @@ class Daemon:
             "not_ready_because": self.not_ready() or None,
             "troubles": self._noticed,
             "counts": {},
+            "ledger": self._notary.summary() if self._notary else None,
             "samples": 0, "successes": 0, "failed_steps": 0, "withheld": 0, "agent_faults": 0, "best": None,
         }  # fmt: skip
         if session is not None:
