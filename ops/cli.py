@@ -63,10 +63,14 @@ def run(
     telemetry: Annotated[
         bool, typer.Option("--telemetry/--no-telemetry", help="Write spans, log and numbers into DIR/telemetry.")
     ] = True,
+    witness: Annotated[
+        str, typer.Option(help="Who cosigns the ledger: beside (one of our own), none, or its address.")
+    ] = "beside",
+    witness_key: Annotated[str, typer.Option(help="Verifier key of a witness elsewhere.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Run a campaign to its end; Ctrl-C stops it cleanly and the same command goes on."""
-    from ops.running import Wish, run_campaign
+    from ops.running import Wish, Witnessing, run_campaign
 
     changes: dict[str, dict[str, object]] = {}
     if max_samples is not None:
@@ -75,7 +79,8 @@ def run(
         changes.setdefault("budget", {})["max_weeks"] = until_weeks
     if strategy is not None:
         changes["planner"] = {"strategy": strategy}
-    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json, telemetry)
+    witnessing = Witnessing(witness, witness_key)
+    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json, telemetry, witnessing)
     raise typer.Exit(run_campaign(wish))
 
 
@@ -152,6 +157,10 @@ def up(
         bool | None,
         typer.Option("--telemetry/--no-telemetry", help="Write spans, log and numbers into DIR/telemetry."),
     ] = None,
+    witness: Annotated[
+        str | None, typer.Option(help="Who cosigns the ledger: beside (one of our own), none, or its address.")
+    ] = None,
+    witness_key: Annotated[str | None, typer.Option(help="Verifier key of a witness elsewhere.")] = None,
 ) -> None:
     """Run the lab in real time until it is told to stop; started again it goes on where it was."""
     from ops.daemon.up import up as run_daemon
@@ -159,6 +168,9 @@ def up(
     given = {"out": out, "campaign": campaign, "seed": seed, "nats": nats, "http_port": http_port, "speed": speed}
     given["telemetry"] = telemetry
     changes: dict[str, object] = {k: v for k, v in given.items() if v is not None}
+    asked = {"witness": witness, "witness_key": witness_key}
+    if ledger := {k: v for k, v in asked.items() if v is not None}:
+        changes["ledger"] = ledger
     if agents is not None:
         changes["agents"] = [a.strip() for a in agents.split(",") if a.strip()]
     raise typer.Exit(run_daemon(config, changes, lambda line: typer.echo(line, err=True)))
