@@ -1,0 +1,42 @@
+"""A past of the fake world as `athanor replay` sees it."""
+
+from __future__ import annotations
+
+from agents.runtime.past import Past
+from bus.replay import BusSource
+from ops.replays.living import Lived, Look, read, relive
+from tests.agents.lab import House
+from tests.agents.test_ring import build
+from tests.agents.world import World
+
+
+class Hands:
+    """The fake world's workers, who know the library of the campaign."""
+
+    def __init__(self, world: World, library: str = "0" * 64) -> None:
+        self.world, self.library = world, library
+
+    async def run(self, fn, /, *args):
+        if fn.__name__ == "digest_of_library":
+            return self.library
+        return await self.world.workers.run(fn, *args)
+
+
+async def lived_through() -> tuple[World, House]:
+    """A campaign in which much goes wrong, and models are released all the same; lived to its end."""
+    world, lab = build(10, samples=12)
+    await lab.live()
+    return world, lab
+
+
+async def again(world: World, lab: House, look: Look | None = None, library: str = "0" * 64) -> Lived:
+    """That campaign, lived again."""
+    look = look or Look()
+    source = BusSource(lab.bus)
+    past, _ = await read(source, look)
+    return await relive(source, look, past, Hands(world, library), at_once=1)
+
+
+async def past_of(lab: House) -> Past:
+    """What has happened."""
+    return (await read(BusSource(lab.bus), Look()))[0]
