@@ -91,6 +91,8 @@ def bring_in(parcel: Path, folder: Path, trust: Trust | None = None) -> Verdict:
         raise ParcelError(
             f"Expected nothing at {folder} yet, got something. Choose another folder: nothing was replaced."
         )
+    if not parcel.is_file():
+        raise ParcelError(f"Expected a file of athanor ledger export at {parcel}, got nothing there. Check the path.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".importing-"))
     try:

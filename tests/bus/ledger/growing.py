@@ -67,10 +67,12 @@ def grow(store: TileStore, ring: KeyRing, more: Iterable[bytes], growth: Growth 
     return growth
 
 
-def make(folder: Path, count: int, steps: Sequence[int] = (), content: Sequence[bytes] | None = None) -> TileStore:
-    """A ledger in ``folder/ledger`` with its keys in ``folder/keys``, grown with a checkpoint after each of `steps`."""
+def make(
+    folder: Path, count: int, steps: Sequence[int] = (), content: Sequence[bytes] | None = None, keys: str = "keys"
+) -> TileStore:
+    """A ledger in ``folder/ledger``, its keys in a folder beside it, with a checkpoint after each of `steps`."""
     store = TileStore(folder / "ledger")
-    ring = open_ring(folder / "keys", store.folder)
+    ring = open_ring(folder / keys, store.folder)
     said, growth, done = content or entries(count), Growth(), 0
     for stop in (*steps, len(said)):
         grow(store, ring, said[done:stop], growth)

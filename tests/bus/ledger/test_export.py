@@ -127,7 +127,7 @@ def test_something_else_is_no_parcel(tmp_path: Path) -> None:
     (tmp_path / "text.tar").write_text("hello")
     with pytest.raises(ParcelError, match="something else"):
         bring_in(tmp_path / "text.tar", tmp_path / "in")
-    with pytest.raises(ParcelError, match="something else"):
+    with pytest.raises(ParcelError, match="Check the path"):
         bring_in(tmp_path / "nowhere.tar", tmp_path / "in")
     with pytest.raises(TileMissingError):
         bring_in(archive(tmp_path / "empty.tar"), tmp_path / "in")
