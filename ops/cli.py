@@ -70,7 +70,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Run a campaign to its end; Ctrl-C stops it cleanly and the same command goes on."""
-    from ops.running import Wish, Witnessing, run_campaign
+    from ops.notary import Witnessing
+    from ops.running import Wish, run_campaign
 
     changes: dict[str, dict[str, object]] = {}
     if max_samples is not None:
