@@ -231,7 +231,7 @@ class Notary:
     def _hear(self, words: Mapping[str, Any]) -> None:
         self._deaths, self._heard_at, said = 0, time.monotonic(), words.get("said")
         if said in {"signed", "agrees"}:
-            self._agrees, self._standing_by = True, False
+            self._agrees, self._standing_by = self._agrees or said == "agrees", False
             self.size, self.root = int(words["size"]), str(words["root"])
             self.cosigned = bool(words.get("cosigned", False))
         elif said == "standing_by":

@@ -37,7 +37,7 @@ PATROL = 5.0
 """Seconds between two looks at the log: its counts and settings, and one bundle read again."""
 AHEAD = 4096
 """Events that are read ahead while a checkpoint is being written."""
-MEETING = 10.0
+MEETING = 5.0
 """Seconds that a witness may take to come up beside us, before anything is added without it."""
 LEAST_ROOM = 8 * 1024**2
 """Bytes on the disk below which nothing is begun; the lab stops long before."""
@@ -102,12 +102,12 @@ class Writer:
             compared += await self._confirmed(book, start, stop)
         await self._confirmed(book, 0, 0)
         self._patrolled = book.size if compared == book.size else 0
+        await self._meet_witness(book)
         checkpoint = book.checkpoint
         self.tell(
             {"said": "agrees", "size": checkpoint.size, "root": checkpoint.root.hex(), "compared": compared}
-            | {"key": str(book.ring.verifier)}
+            | {"key": str(book.ring.verifier), "cosigned": self._cosigned}
         )
-        await self._meet_witness(book)
         book.drop_unsigned()
         reader = asyncio.create_task(self._read(book))
         try:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ SPEED = 20_000
 
 
 @contextmanager
-def daemon(campaign: Path, out: Path, **changes: str) -> Iterator[subprocess.Popen[str]]:
+def daemon(
+    campaign: Path, out: Path, options: Sequence[object] = (), **changes: str
+) -> Iterator[subprocess.Popen[str]]:
     """A daemon in time-lapse, killed in the end if it still runs."""
     process = subprocess.Popen(
-        command("up", "--campaign", campaign, "--out", out, "--speed", SPEED, "--http-port", 0),
+        command("up", "--campaign", campaign, "--out", out, "--speed", SPEED, "--http-port", 0, *options),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(**changes),
     )  # fmt: skip
     try:
