@@ -14,10 +14,12 @@ from contracts.quantities import (
     Angstrom,
     Celsius,
     Count,
+    Days,
     DegreesTwoTheta,
     Fraction,
     Hours,
     KelvinPerMinute,
+    KelvinSpan,
     NonNegative,
     Seconds,
     SignedFraction,
@@ -167,6 +169,12 @@ class Laboratory(Words):
     """The diffractometer."""
     sample_mass: Annotated[float, Field(gt=0, le=1000, json_schema_extra={"unit": "g"})]
     """Mass of oxide product planned for each vial."""
+    calibration_interval_days: Days = 7.0
+    """How long a furnace is believed once it was held against a reference thermocouple; then that is done again, and
+    so it is before its first run. 0 for never."""
+    max_deviation: KelvinSpan = 5.0
+    """How far from the reference a furnace may be found; what it made since it was last found right is doubtful
+    beyond that."""
 
 
 class CampaignPlan(Words):
@@ -192,7 +200,7 @@ class CampaignPlan(Words):
     """What it is made with."""
 
 
-class CampaignStarted(Event, kind="campaign.started"):
+class CampaignStarted(Event, kind="campaign.started", version=2):
     """A campaign began. The first event of every log."""
 
     plan: CampaignPlan

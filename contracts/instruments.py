@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, Protocol, Self, runtime_checkable
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
 from contracts.event import Words
 from contracts.identifiers import CandidateId, MeasurementId, SampleId, StepId
@@ -22,7 +22,7 @@ from contracts.recipe import Recipe
 
 
 class StepKind(StrEnum):
-    """The physical actions of a solid-state synthesis."""
+    """The physical actions of a solid-state synthesis, and the calibration of the furnace that it depends on."""
 
     WEIGH = "weigh"
     MILL = "mill"
@@ -30,6 +30,14 @@ class StepKind(StrEnum):
     FIRE = "fire"
     REGRIND = "regrind"
     UNLOAD = "unload"
+    CALIBRATE = "calibrate"
+    """Holds the furnace against a reference thermocouple beside its own, and corrects its controller by the difference.
+    The report carries the readings `SHOWN` and `REFERENCE`, and `UNCERTAINTY` where it is known."""
+
+
+SHOWN, REFERENCE, UNCERTAINTY = "shown temperature", "reference temperature", "reference uncertainty"
+"""Readings of a calibration: what the furnace says it has, what the reference says, both in Cel before the correction;
+and the standard uncertainty of the reference in K."""
 
 
 class ActionState(StrEnum):
@@ -70,10 +78,17 @@ class StepRequest(Words):
     """Idempotency key: the same key is the same action, whoever asks and however often."""
     step: StepKind
     """Which action."""
-    samples: Annotated[tuple[StepSample, ...], Field(min_length=1)]
-    """The vials; firing takes a whole batch, the other steps take one."""
+    samples: tuple[StepSample, ...]
+    """The vials; firing takes a whole batch, a calibration none, the other steps one."""
     firing: Annotated[int, Field(ge=1)] = 1
     """Which firing it belongs to, from 1."""
+
+    @model_validator(mode="after")
+    def _takes_its_vials(self) -> Self:
+        if bool(self.samples) == (self.step is StepKind.CALIBRATE):
+            wanted = "no vials" if self.samples else "at least one vial"
+            raise ValueError(f"expected {wanted} to {self.step.value}, got {len(self.samples)}")
+        return self
 
 
 class SampleTrouble(Words):
@@ -177,7 +192,7 @@ class Clock(Protocol):
 
 @runtime_checkable
 class Synthesiser(Protocol):
-    """Weighs, mills, loads, fires and unloads vials."""
+    """Weighs, mills, loads, fires and unloads vials, and has its furnace calibrated."""
 
     @property
     def name(self) -> str:
@@ -194,6 +209,15 @@ class Synthesiser(Protocol):
 
     async def finish(self, key: str) -> StepReport:
         """Waits until the action has ended and reports; asked again it reports the same."""
+        ...
+
+
+@runtime_checkable
+class SelectiveSynthesiser(Protocol):
+    """A synthesiser that says which steps it offers; any other offers all of them."""
+
+    async def offers(self, step: StepKind) -> bool:
+        """Whether it can be asked for such a step at all; waits until the instrument itself has been heard."""
         ...
 
 

@@ -53,6 +53,19 @@ class ObservationWithheld(Event, kind="learning.observation_withheld"):
     """Why it is not learnt from."""
 
 
+class ObservationRetracted(Event, kind="learning.observation_retracted"):
+    """A label turned out to be doubtful after it was recorded; models from here on are fitted without it."""
+
+    sample_id: SampleId
+    """The vial."""
+    candidate_id: CandidateId
+    """The proposal that it carried out."""
+    measurement_id: MeasurementId
+    """The pattern that the label rested on."""
+    reason: str
+    """What was found out, and how."""
+
+
 class Metric(Words):
     """A number that says how good a model is."""
 

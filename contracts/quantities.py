@@ -20,6 +20,12 @@ Kelvin = Annotated[float, Field(ge=0, le=3500, json_schema_extra=_unit("K"))]
 """Absolute temperature."""
 Celsius = Annotated[float, Field(ge=-273.15, le=3200, json_schema_extra=_unit("Cel"))]
 """Temperature as people write it into campaign files."""
+KelvinDifference = Annotated[float, Field(ge=-1000, le=1000, json_schema_extra=_unit("K"))]
+"""How much hotter one thing is than another; negative where it is colder."""
+KelvinSpan = Annotated[float, Field(ge=0, le=1000, json_schema_extra=_unit("K"))]
+"""How far two temperatures may lie apart: a tolerance, an uncertainty."""
+Days = Annotated[float, Field(ge=0, le=3650, json_schema_extra=_unit("d"))]
+"""A span of time as people write it into campaign files, up to ten years."""
 Hours = Annotated[float, Field(ge=0, le=9000, json_schema_extra=_unit("h"))]
 """A span of time as people write it into campaign files."""
 KelvinPerMinute = Annotated[float, Field(gt=0, le=600, json_schema_extra=_unit("K/min"))]

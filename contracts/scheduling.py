@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -53,6 +54,20 @@ class RunScheduled(Event, kind="scheduling.run_scheduled"):
     """Its vials."""
     reservations: Annotated[tuple[Reservation, ...], Field(min_length=1)]
     """Instrument time booked for it, in order."""
+    calibration: Reservation | None = None
+    """Time of the furnace before that, in which it is calibrated; none where that is not due."""
+
+    @property
+    def begins(self) -> datetime:
+        """When the furnace is booked from."""
+        return (self.calibration or self.reservations[0]).start
+
+    @model_validator(mode="after")
+    def _calibrates_its_own_furnace_first(self) -> Self:
+        planned, first = self.calibration, self.reservations[0]
+        if planned is not None and (planned.instrument != self.furnace or planned.end > first.start):
+            raise ValueError(f"expected {self.furnace} to be calibrated before {first.start}, got {planned}")
+        return self
 
     @model_validator(mode="after")
     def _shares_a_profile(self) -> Self:

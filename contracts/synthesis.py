@@ -10,7 +10,7 @@ from contracts.event import Event
 from contracts.identifiers import CandidateId, InstrumentName, RunId, SampleId, StepId
 from contracts.instruments import Reading, SampleTrouble, StepKind
 from contracts.materials import Composition
-from contracts.quantities import Gram
+from contracts.quantities import Celsius, Gram, KelvinDifference, KelvinSpan
 from contracts.recipe import Recipe
 
 
@@ -109,5 +109,37 @@ class SampleLost(Event, kind="synthesis.sample_lost"):
     """The proposal that it carried out."""
     run_id: RunId
     """The run."""
+    reason: str
+    """Why."""
+
+
+class FurnaceCalibrated(Event, kind="synthesis.furnace_calibrated"):
+    """A furnace was held against a reference thermocouple, and its controller corrected by what was found."""
+
+    furnace: InstrumentName
+    """The furnace."""
+    run_id: RunId
+    """The run before which it was done."""
+    key: StepId
+    """The action."""
+    calibrated_at: AwareDatetime
+    """When it ended; from then on the furnace is as right as the reference."""
+    temperature: Celsius
+    """What the reference showed."""
+    deviation: KelvinDifference
+    """How much hotter the furnace was than it said, until then."""
+    uncertainty: KelvinSpan | None
+    """Standard uncertainty of the reference, if the instrument knows it."""
+
+
+class FurnaceNotCalibrated(Event, kind="synthesis.furnace_not_calibrated"):
+    """A furnace was to be calibrated, and was not: what it says of its temperature has to be believed."""
+
+    furnace: InstrumentName
+    """The furnace."""
+    run_id: RunId
+    """The run before which it should have been done."""
+    offered: bool
+    """Whether it can be asked for; otherwise somebody else has to do it, and it is not asked for again."""
     reason: str
     """Why."""

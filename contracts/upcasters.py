@@ -29,7 +29,18 @@ def _agent_faulted_2(old: Fields) -> dict[str, Any]:
     return {**old, "where": "not recorded by version 1"}
 
 
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType({("presence.agent_faulted", 2): _agent_faulted_2})
+def _campaign_started_2(old: Fields) -> dict[str, Any]:
+    """Before version 2 nobody calibrated a furnace: asked again, nobody may decide to."""
+    plan = old.get("plan")
+    laboratory = plan.get("laboratory") if isinstance(plan, dict) else None
+    if not isinstance(plan, dict) or not isinstance(laboratory, dict):
+        return dict(old)  # no campaign.started at all: whoever validates it says so
+    return {**old, "plan": {**plan, "laboratory": {**laboratory, "calibration_interval_days": 0.0}}}
+
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType(
+    {("presence.agent_faulted", 2): _agent_faulted_2, ("campaign.started", 2): _campaign_started_2}
+)
 """(kind, version it leads to) → the step from the version before."""
 
 

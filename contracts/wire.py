@@ -161,6 +161,8 @@ class Presence(_Said):
     """Which one."""
     state: Literal["online", "offline"]
     """Whether it is there."""
+    calibrates: bool = False
+    """Whether it can be asked to calibrate its furnace; one that does not say so is never asked."""
 
 
 class Complaint(_Said):

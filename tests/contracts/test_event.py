@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -9,14 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from contracts.campaigns import CampaignStarted
 from contracts.errors import CatalogueError, FutureVersionError, MalformedEventError, UnknownKindError
 from contracts.event import Event
 from contracts.identifiers import follow_up_id, root_id
+from contracts.instruments import StepKind, StepRequest, StepSample
 from contracts.presence import AgentFaulted
 from contracts.review import ReviewDecided
+from contracts.scheduling import Reservation, RunScheduled, ScheduledSample
 from contracts.synthesis import SampleLost
 from contracts.upcasters import read_event, upcast
-from tests.contracts.examples import envelope
+from tests.contracts.examples import EPOCH, envelope, perovskite, plan, recipe
 
 LOST = SampleLost(sample_id="s-1", candidate_id="c-1", run_id="r-1", reason="dropped")
 
@@ -61,6 +66,52 @@ def test_upcasting_tells_an_old_event_in_todays_words() -> None:
     assert event.where == "not recorded by version 1"
     assert "where" not in old
     assert upcast("presence.agent_faulted", 2, {**old, "where": "planner.py:3"})["where"] == "planner.py:3"
+
+
+def test_a_campaign_of_version_1_calibrates_nothing() -> None:
+    """Its log was written when nobody decided about calibrations: told today, none is due; a new plan wants them."""
+    new = CampaignStarted(
+        plan=plan(), seed=1, code_version="0", library_sha256="0" * 64, virtual=True, simulated=()
+    ).model_dump(mode="json")
+    old = json.loads(json.dumps(new))
+    for name in ("calibration_interval_days", "max_deviation"):
+        del old["plan"]["laboratory"][name]
+    event = read_event("campaign.started", 1, old)
+    assert isinstance(event, CampaignStarted)
+    assert event.plan.laboratory.calibration_interval_days == 0
+    assert event.model_copy(update={"plan": plan()}) == CampaignStarted.model_validate(new)
+    assert plan().laboratory.calibration_interval_days == 7
+    for garbage in ({}, {"plan": 3}, {"plan": {"laboratory": []}}):
+        with pytest.raises(MalformedEventError):
+            read_event("campaign.started", 1, garbage)
+
+
+def test_a_furnace_is_calibrated_before_its_run() -> None:
+    """A calibration of another furnace, or one that runs into the run, cannot be booked; `begins` counts it."""
+    hour = timedelta(hours=1)
+
+    def booked(name: str, first: int, last: int) -> Reservation:
+        return Reservation(instrument=name, start=EPOCH + first * hour, end=EPOCH + last * hour)
+
+    sample = ScheduledSample(
+        sample_id="c-1-v1", candidate_id="c-1", composition=perovskite({"Ba": 1}, {"Ti": 1}), recipe=recipe()
+    )
+    run = RunScheduled(run_id="r", furnace="f-1", samples=(sample,), reservations=(booked("f-1", 4, 9),))
+    assert (run.calibration, run.begins) == (None, EPOCH + 4 * hour)
+    with_calibration = RunScheduled(**{**dict(run), "calibration": booked("f-1", 0, 4)})
+    assert with_calibration.begins == EPOCH
+    for wrong in (booked("f-2", 0, 4), booked("f-1", 0, 5)):
+        with pytest.raises(ValidationError, match="calibrated before"):
+            RunScheduled(**{**dict(run), "calibration": wrong})
+
+
+def test_only_a_calibration_is_on_no_vials() -> None:
+    """A step without a vial, or a calibration with one, is a mistake that is found where it is made."""
+    vial = StepSample(sample_id="c-1-v1", composition=perovskite({"Ba": 1}, {"Ti": 1}), recipe=recipe())
+    assert StepRequest(key="k", step=StepKind.CALIBRATE, samples=()).samples == ()
+    for kind in StepKind:
+        with pytest.raises(ValidationError, match="expected no vials" if kind is StepKind.CALIBRATE else "at least"):
+            StepRequest(key="k", step=kind, samples=(vial,) if kind is StepKind.CALIBRATE else ())
 
 
 def test_the_future_and_the_unknown_are_refused_by_name() -> None:
