@@ -27,7 +27,13 @@ from contracts.campaigns import (
     Strategy,
 )
 from contracts.event import Event
-from contracts.learning import ModelRejected, ModelReleased, ObservationRecorded, ObservationWithheld
+from contracts.learning import (
+    ModelRejected,
+    ModelReleased,
+    ObservationRecorded,
+    ObservationRetracted,
+    ObservationWithheld,
+)
 from contracts.materials import ArtifactRef, Composition
 from contracts.planning import (
     BatchClosed,
@@ -64,6 +70,14 @@ class Proposed(BaseModel):
     utility: float | None = None
 
 
+class Learnt(BaseModel):
+    """What was learnt from a sample, as far as the planner needs it again."""
+
+    success: bool
+    sample: BestSample | None
+    """None where no perovskite was found."""
+
+
 class PlannerMemory(CandidateBook):
     """The plan, what was proposed, how it did, and the model in use."""
 
@@ -78,11 +92,21 @@ class PlannerMemory(CandidateBook):
     batches: int = 0
     closed: list[str] = Field(default_factory=list)
     barren: int = 0
-    observed: int = 0
-    successes: int = 0
-    best: BestSample | None = None
+    learnt: dict[str, Learnt] = Field(default_factory=dict)
+    """By vial."""
     model: ModelRef | None = None
     artifact: ArtifactRef | None = None
+
+    @property
+    def successes(self) -> int:
+        """Samples that met the goal."""
+        return sum(learnt.success for learnt in self.learnt.values())
+
+    @property
+    def best(self) -> BestSample | None:
+        """The best sample with a perovskite; the first of equals."""
+        samples = [learnt.sample for learnt in self.learnt.values() if learnt.sample is not None]
+        return max(samples, key=lambda s: s.utility, default=None)
 
 
 @dataclass(frozen=True)
@@ -129,19 +153,25 @@ class Planner(KeepsBook[PlannerMemory]):
     @folds(ObservationRecorded)
     def note_result(self, event: ObservationRecorded) -> None:
         """How a candidate did."""
-        self.memory.observed += 1
-        self.memory.successes += event.success
         if (mine := self.memory.proposed.get(event.candidate_id)) is not None:
             mine.utility = event.utility
-        best = self.memory.best
-        if event.lattice is not None and (best is None or event.utility > best.utility):
-            self.memory.best = BestSample(
+        sample: BestSample | None = None
+        if event.lattice is not None:
+            sample = BestSample(
                 sample_id=event.sample_id,
                 composition=event.composition,
                 lattice=event.lattice,
                 phase_fraction=event.phase_fraction,
                 utility=event.utility,
             )
+        self.memory.learnt[event.sample_id] = Learnt(success=event.success, sample=sample)
+
+    @folds(ObservationRetracted)
+    def forget_result(self, event: ObservationRetracted) -> None:
+        """How a candidate did is not known after all."""
+        self.memory.learnt.pop(event.sample_id, None)
+        if (mine := self.memory.proposed.get(event.candidate_id)) is not None:
+            mine.utility = None
 
     @folds(ModelReleased)
     def use_model(self, event: ModelReleased) -> None:

@@ -27,10 +27,12 @@ from contracts.learning import (
     ModelRejected,
     ModelReleased,
     ObservationRecorded,
+    ObservationRetracted,
     ObservationWithheld,
 )
 from contracts.planning import BatchClosed, ModelRef
-from contracts.synthesis import SampleSynthesised
+from contracts.scheduling import RunScheduled
+from contracts.synthesis import FurnaceCalibrated, SampleSynthesised
 
 if TYPE_CHECKING:
     from science.surrogate.dataset import Labelled
@@ -54,6 +56,14 @@ class RetrainerMemory(CandidateBook):
     asked: dict[str, str] = Field(default_factory=dict)
     """Vial → the measurement that the lab asked for."""
     labels: list[ObservationRecorded] = Field(default_factory=list)
+    furnaces: dict[str, str] = Field(default_factory=dict)
+    """Run → its furnace."""
+    unproven: dict[str, list[str]] = Field(default_factory=dict)
+    """Furnace → vials that came out of it since its temperature was last compared with a reference."""
+    doubtful: dict[str, str] = Field(default_factory=dict)
+    """Vial → why its firing is doubtful, as a later calibration has shown."""
+    newly: list[str] = Field(default_factory=list)
+    """Those of them that the latest calibration has shown."""
     models: int = 0
 
 
@@ -74,6 +84,21 @@ class Retrainer(KeepsBook[RetrainerMemory]):
     def note_made(self, event: SampleSynthesised) -> None:
         """What a vial was meant to be, and whether its making can be trusted."""
         self.memory.made[event.sample_id] = event
+        if (furnace := self.memory.furnaces.get(event.run_id)) is not None:
+            self.memory.unproven.setdefault(furnace, []).append(event.sample_id)
+
+    @folds(RunScheduled)
+    def note_run(self, event: RunScheduled) -> None:
+        """Where a vial will be fired."""
+        self.memory.furnaces[event.run_id] = event.furnace
+
+    @folds(FurnaceCalibrated)
+    def note_calibrated(self, event: FurnaceCalibrated) -> None:
+        """What a furnace made since it was last found right is doubtful if it is found too far off now."""
+        plan, since = self.memory.plan, self.memory.unproven.pop(event.furnace, [])
+        off = plan is not None and abs(event.deviation) > plan.laboratory.max_deviation
+        self.memory.newly = since if off else []
+        self.memory.doubtful |= dict.fromkeys(self.memory.newly, _found_off(event))
 
     @folds(MeasurementStarted)
     def note_asked(self, event: MeasurementStarted) -> None:
@@ -84,6 +109,11 @@ class Retrainer(KeepsBook[RetrainerMemory]):
     def keep_label(self, event: ObservationRecorded) -> None:
         """A label to train on."""
         self.memory.labels.append(event)
+
+    @folds(ObservationRetracted)
+    def drop_label(self, event: ObservationRetracted) -> None:
+        """No label any more."""
+        self.memory.labels = [label for label in self.memory.labels if label.sample_id != event.sample_id]
 
     @folds(ModelReleased, ModelRejected)
     def count_models(self, _event: ModelReleased | ModelRejected) -> None:
@@ -107,11 +137,32 @@ class Retrainer(KeepsBook[RetrainerMemory]):
                 sample_id=event.sample_id, candidate_id=None, reason="nobody asked for this measurement of the sample"
             )
             return
-        if (doubt := _doubt(event, made)) is not None:
+        if (doubt := _doubt(event, made) or self.memory.doubtful.get(event.sample_id)) is not None:
             yield ObservationWithheld(sample_id=event.sample_id, candidate_id=made.candidate_id, reason=doubt)
             return
         assert isinstance(event, PhasesIdentified)  # noqa: S101  every other kind is a doubt
         yield _label(event, made, plan, self.memory.batch_of(made.candidate_id) or "none")
+
+    @on(FurnaceCalibrated)
+    async def retract(self, _event: FurnaceCalibrated) -> AsyncIterator[Event]:
+        """Takes back what was learnt from a furnace before it was found too far off."""
+        for label in self.memory.labels:
+            if label.sample_id in self.memory.newly:
+                yield self._retracted(label)
+
+    @on(ObservationRecorded)
+    async def retract_at_once(self, event: ObservationRecorded) -> AsyncIterator[Event]:
+        """Takes a label back that was on its way when its furnace was found too far off."""
+        if event.sample_id in self.memory.doubtful:
+            yield self._retracted(event)
+
+    def _retracted(self, label: ObservationRecorded) -> ObservationRetracted:
+        return ObservationRetracted(
+            sample_id=label.sample_id,
+            candidate_id=label.candidate_id,
+            measurement_id=label.measurement_id,
+            reason=self.memory.doubtful[label.sample_id],
+        )
 
     # models --------------------------------------------------------------------------------------
 
@@ -186,6 +237,15 @@ def _doubt(event: PhasesIdentified | AnalysisFlagged | MeasurementFailed, made: 
     if wanted is not None and wanted.alternatives:
         return f"{', '.join(wanted.alternatives)} would fit as well as {wanted.name}"
     return None
+
+
+def _found_off(event: FurnaceCalibrated) -> str:
+    than = "hotter" if event.deviation > 0 else "colder"
+    known = "" if event.uncertainty is None else f" (within {event.uncertainty:g} K)"
+    return (
+        f"{event.furnace}, where it was fired, was found {abs(event.deviation):.1f} K{known} {than} than it said "
+        f"when it was calibrated on {event.calibrated_at:%Y-%m-%d}"
+    )
 
 
 def wanted_phase(analysis: Analysis) -> PhaseFound | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -16,12 +17,15 @@ from contracts.planning import CandidateProposed
 from contracts.recipe import Recipe
 from contracts.review import ReviewDecided
 from contracts.scheduling import Reservation, RunScheduled, ScheduledSample
+from contracts.synthesis import FurnaceCalibrated, FurnaceNotCalibrated
 from contracts.trust import CandidateCleared, CandidateRefused, ReviewRequested
 
 WEIGHING = timedelta(minutes=15)
 """Planned time to weigh out one vial."""
 LOADING = timedelta(minutes=10)
 """Planned time to load or unload one vial."""
+CALIBRATION = timedelta(hours=4)
+"""Planned time to heat a furnace, hold it against the reference thermocouple and let it cool."""
 MARGIN = 1.05
 """Planned times are stretched by this, so that a slow run does not push the next one."""
 
@@ -38,6 +42,10 @@ class SchedulerMemory(CandidateBook):
     plan: CampaignPlan | None = None
     waiting: dict[str, Waiting] = Field(default_factory=dict)
     booked_until: dict[str, datetime] = Field(default_factory=dict)
+    calibrated: dict[str, datetime] = Field(default_factory=dict)
+    """Furnace → when it was calibrated last, or will be by what is booked."""
+    uncalibrated: list[str] = Field(default_factory=list)
+    """Furnaces that cannot be asked to be calibrated."""
     runs: int = 0
     paused: bool = False
 
@@ -54,6 +62,18 @@ def scan_length(scan: ScanSettings) -> timedelta:
     """Planned time of one measurement, mounting included."""
     steps = (scan.stop - scan.start) / scan.step + 1
     return (LOADING + timedelta(seconds=steps * scan.seconds_per_step)) * MARGIN
+
+
+def calibration_due(plan: CampaignPlan, last: datetime | None, start: datetime) -> bool:
+    """Whether a furnace has to be calibrated before a run that starts then.
+
+    Args:
+        plan: says how long a calibration is believed.
+        last: when it was calibrated last; none for never.
+        start: of the run.
+    """
+    days = plan.laboratory.calibration_interval_days
+    return days > 0 and (last is None or start - last >= timedelta(days=days))
 
 
 def _shared(recipe: Recipe) -> tuple[str, ...]:
@@ -100,6 +120,23 @@ class Scheduler(KeepsBook[SchedulerMemory]):
         for reservation in event.reservations:
             booked = self.memory.booked_until.get(reservation.instrument)
             self.memory.booked_until[reservation.instrument] = max(booked or reservation.end, reservation.end)
+        if event.calibration is not None:
+            self._note_calibration(event.furnace, event.calibration.end)
+
+    @folds(FurnaceCalibrated)
+    def note_calibrated(self, event: FurnaceCalibrated) -> None:
+        """The interval counts from when it was really done."""
+        self._note_calibration(event.furnace, event.calibrated_at)
+
+    @folds(FurnaceNotCalibrated)
+    def note_not_calibrated(self, event: FurnaceNotCalibrated) -> None:
+        """It is due again before the next run that is booked, unless nobody can do it."""
+        self.memory.calibrated.pop(event.furnace, None)
+        if not event.offered and event.furnace not in self.memory.uncalibrated:
+            self.memory.uncalibrated.append(event.furnace)
+
+    def _note_calibration(self, furnace: str, at: datetime) -> None:
+        self.memory.calibrated[furnace] = max(self.memory.calibrated.get(furnace, at), at)
 
     @on(CandidateCleared, CandidateRefused, ReviewRequested, ReviewDecided)
     async def book(
@@ -132,47 +169,62 @@ class Scheduler(KeepsBook[SchedulerMemory]):
         groups: dict[tuple[str, ...], list[Waiting]] = {}
         for waiting in ready:
             groups.setdefault(_shared(waiting.recipe), []).append(waiting)
-        booked = dict(self.memory.booked_until)
-        number = self.memory.runs
+        diary = _Diary(plan, self.now, self.memory.fork())
         for group in groups.values():
             rest = group
             while rest:
-                furnace = min(plan.laboratory.furnaces, key=lambda f: (booked.get(f.name, self.now), f.name))
+                furnace = min(plan.laboratory.furnaces, key=lambda f: (diary.free(f.name), f.name))
                 load, rest = rest[: furnace.capacity], rest[furnace.capacity :]
-                start = max(booked.get(furnace.name, self.now), self.now)
-                end = start + run_length(load[0].recipe, len(load))
-                number += 1
-                firing = Reservation(instrument=furnace.name, start=start, end=end)
-                run = _run(f"r-{number:04d}", firing, load, plan, booked)
-                booked |= {r.instrument: r.end for r in run.reservations}
-                yield run
+                yield diary.book(furnace.name, load)
 
 
-def _run(
-    run_id: str, firing: Reservation, load: list[Waiting], plan: CampaignPlan, booked: Mapping[str, datetime]
-) -> RunScheduled:
-    """One run: its furnace, and then the diffractometer as soon as that is free.
+@dataclass
+class _Diary:
+    """What is booked, by the runs of this very moment too."""
 
-    Args:
-        run_id: its name.
-        firing: the furnace's time.
-        load: its vials.
-        plan: how they are measured, and on what.
-        booked: instrument → until when it is spoken for, by the runs before this one too.
-    """
-    diffractometer = plan.laboratory.diffractometer
-    free = max(booked.get(diffractometer, firing.end), firing.end)
-    return RunScheduled(
-        run_id=run_id,
-        furnace=firing.instrument,
-        samples=tuple(
-            ScheduledSample(
-                sample_id=w.sample_id, candidate_id=w.candidate_id, composition=w.composition, recipe=w.recipe
-            )
-            for w in load
-        ),
-        reservations=(
-            firing,
-            Reservation(instrument=diffractometer, start=free, end=free + scan_length(plan.scan) * len(load)),
-        ),
-    )
+    plan: CampaignPlan
+    now: datetime
+    memory: SchedulerMemory
+    """The scheduler's, to write in: what is said now is heard only later."""
+
+    def free(self, instrument: str, since: datetime | None = None) -> datetime:
+        """From when an instrument is free; now or `since` at the earliest."""
+        return max(self.memory.booked_until.get(instrument, self.now), since or self.now)
+
+    def book(self, furnace: str, load: list[Waiting]) -> RunScheduled:
+        """One run: its furnace, calibrated before if that is due, and then the diffractometer as soon as that is free.
+
+        Args:
+            furnace: where.
+            load: its vials.
+        """
+        memory, diffractometer = self.memory, self.plan.laboratory.diffractometer
+        calibration = self._calibration(furnace)
+        start = calibration.end if calibration else self.free(furnace)
+        fired = start + run_length(load[0].recipe, len(load))
+        measured = self.free(diffractometer, fired)
+        scans = scan_length(self.plan.scan) * len(load)
+        memory.runs += 1
+        memory.booked_until |= {furnace: fired, diffractometer: measured + scans}
+        return RunScheduled(
+            run_id=f"r-{memory.runs:04d}",
+            furnace=furnace,
+            samples=tuple(
+                ScheduledSample(
+                    sample_id=w.sample_id, candidate_id=w.candidate_id, composition=w.composition, recipe=w.recipe
+                )
+                for w in load
+            ),
+            reservations=(
+                Reservation(instrument=furnace, start=start, end=fired),
+                Reservation(instrument=diffractometer, start=measured, end=measured + scans),
+            ),
+            calibration=calibration,
+        )
+
+    def _calibration(self, furnace: str) -> Reservation | None:
+        start, last = self.free(furnace), self.memory.calibrated.get(furnace)
+        if furnace in self.memory.uncalibrated or not calibration_due(self.plan, last, start):
+            return None
+        end = self.memory.calibrated[furnace] = start + CALIBRATION
+        return Reservation(instrument=furnace, start=start, end=end)

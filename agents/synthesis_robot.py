@@ -3,7 +3,7 @@
 Each action is written down as an intent before the instrument is asked. After a crash the run is delivered
 again: intents and facts that are in the log are not repeated, what the log has a fact of is done, and for the
 rest the instrument is asked what became of each key. What nobody can tell is not tried again; the vial is set
-aside.
+aside. A calibration of the furnace is such an action, too; a run goes on without one that does not succeed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,18 @@ from datetime import timedelta
 
 from agents.actions import NotDone, effectively_once
 from agents.agent import Agent, on
+from agents.calibrating import not_offered, outcome
 from agents.memory import Memory
 from contracts.event import Event
-from contracts.instruments import SampleTrouble, StepKind, StepReport, StepRequest, StepSample, Synthesiser
+from contracts.instruments import (
+    SampleTrouble,
+    SelectiveSynthesiser,
+    StepKind,
+    StepReport,
+    StepRequest,
+    StepSample,
+    Synthesiser,
+)
 from contracts.recipe import Recipe
 from contracts.scheduling import RunScheduled, ScheduledSample
 from contracts.synthesis import SampleLost, SampleSynthesised, StepCompleted, StepFailed, StepStarted
@@ -66,7 +75,7 @@ class _Step:
     kind: StepKind
     firing: int
     who: str
-    """The vial, or ``batch``."""
+    """The vial, or ``batch``, or the furnace."""
 
     def key(self, run: _Run, attempt: int) -> str:
         """The idempotency key of an attempt."""
@@ -84,7 +93,7 @@ def expected_product_mass(recipe: Recipe) -> float:
 
 
 class SynthesisRobot(Agent[RobotMemory]):
-    """Carries out furnace runs: weigh, mill, load, fire, regrind, unload."""
+    """Carries out furnace runs: weigh, mill, load, fire, regrind, unload; has furnaces calibrated before them."""
 
     name = "synthesis_robot"
 
@@ -114,13 +123,16 @@ class SynthesisRobot(Agent[RobotMemory]):
 
     async def _furnace_is_free(self, event: RunScheduled, line: list[str]) -> None:
         """Waits for the booked time, and for the run before it, should that be late. One that has begun goes on."""
-        until = event.reservations[0].start
+        until = event.begins
         await self.bench.wait_until(until)
         while not self.told and line[0] != event.run_id:
             until += LOOK_AGAIN
             await self.bench.wait_until(until)
 
     async def _make(self, run: _Run) -> AsyncIterator[Event]:
+        if run.event.calibration is not None:
+            async for told in self._calibrate(run):
+                yield told
         async for told in self._each(run, StepKind.WEIGH, 1):
             yield told
         for firing in range(1, run.event.samples[0].recipe.firings + 1):
@@ -134,6 +146,22 @@ class SynthesisRobot(Agent[RobotMemory]):
                 yield told
         for vial in run.vials:
             yield _end(run, vial)
+
+    async def _calibrate(self, run: _Run) -> AsyncIterator[Event]:
+        """Has the furnace calibrated, or says that it is not. What its instrument offers is asked once."""
+        if not await self._can_calibrate(run.instrument):
+            yield not_offered(run.event, run.instrument)
+            return
+        fact: Event | None = None
+        async for fact in self._act(run, _Step(StepKind.CALIBRATE, 1, run.event.furnace), []):
+            yield fact
+        assert isinstance(fact, StepCompleted | StepFailed)  # noqa: S101  an action ends with one of them
+        yield outcome(run.event, fact)
+
+    async def _can_calibrate(self, instrument: Synthesiser) -> bool:
+        if self.told:
+            return isinstance(self.told[0], StepStarted)  # the calibration is the first that is said of a run
+        return not isinstance(instrument, SelectiveSynthesiser) or await instrument.offers(StepKind.CALIBRATE)
 
     async def _each(self, run: _Run, kind: StepKind, firing: int) -> AsyncIterator[Event]:
         for vial in run.left:
@@ -150,7 +178,7 @@ class SynthesisRobot(Agent[RobotMemory]):
         """One action: intent, instrument, fact; again with a new key where the instrument says it may be."""
         for attempt in range(1, TRIES + 1):
             present = [v for v in vials if not v.lost]
-            if not present:
+            if vials and not present:
                 return
             intent = StepStarted(
                 run_id=run.event.run_id,

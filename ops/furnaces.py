@@ -18,7 +18,7 @@ from pathlib import Path
 
 from agents.drivers.mqtt import MqttSynthesiser
 from contracts.errors import InstrumentError
-from contracts.instruments import ActionState, Clock, StepReport, StepRequest, Synthesiser
+from contracts.instruments import ActionState, Clock, StepKind, StepReport, StepRequest, Synthesiser
 from contracts.wire import ROOT, Broker, Topics
 from simulators.bad_line import BadLine
 from simulators.bench import Bench
@@ -136,6 +136,9 @@ class _Journalled:
 
     async def finish(self, key: str) -> StepReport:
         return await self.driver.finish(key)
+
+    async def offers(self, step: StepKind) -> bool:
+        return await self.driver.offers(step)
 
 
 class FurnaceServer:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from contracts.errors import InstrumentError
-from contracts.instruments import ActionState
+from contracts.instruments import ActionState, SelectiveSynthesiser, StepKind
 from simulators.faults import Faults, Message
 from simulators.journal import Journal
 
@@ -86,6 +86,10 @@ class BadLine(Generic[Request, Report]):
     async def finish(self, key: str) -> Report:
         """Waits for the end of an action and reports."""
         return await self._carry(key, "finish", lambda: self.instrument.finish(key))
+
+    async def offers(self, step: StepKind) -> bool:
+        """Whether a synthesiser can be asked for such a step: it is said once and kept, so that no message is lost."""
+        return not isinstance(self.instrument, SelectiveSynthesiser) or await self.instrument.offers(step)
 
     def recall(self) -> None:
         """Lets the messages about every recorded action meet their fate again, so that the ledger is whole."""

@@ -12,10 +12,12 @@ from contracts.recipe import ThermalProfile
 from simulators.dice import dice
 from simulators.faults import Faults
 from simulators.journal import Entry, Journal
-from simulators.wear import thermocouple_drift
+from simulators.wear import drifted, reference_error, thermocouple_drift
 from simulators.world.reaction import Firing
 from simulators.world.vial import Contents, TruePhase, contents, soiled, weighed
 
+RUN_SCATTER = 3.0
+"""Standard deviation in K of the peak temperature from run to run: no firing is better known than that."""
 TARE_SCATTER = 0.3
 """g by which crucibles of one kind differ; each has its own tare, found when it was new."""
 
@@ -28,6 +30,7 @@ class Line:
         self.journal = Journal(folder, name)
         self.offset = float(dice(bench.seed, name, "thermocouple").normal(0, 6))
         self._actions: dict[str, list[Entry]] = {}
+        self._calibrations: list[Entry] = []
         for entry in self.journal:
             self._file(entry)
         bench.lines.append(self)
@@ -45,14 +48,22 @@ class Line:
         """Everything that was done to a vial, in order."""
         return tuple(self._actions.get(sample, ()))
 
+    def calibrated_before(self, at: datetime) -> Entry | None:
+        """The last calibration that had ended at a time."""
+        return next((e for e in reversed(self._calibrations) if e.ends_at <= at), None)
+
     def _file(self, entry: Entry) -> None:
+        if entry.request["step"] == StepKind.CALIBRATE:
+            self._calibrations.append(entry)
         for sample in entry.request["samples"]:
             self._actions.setdefault(sample["sample_id"], []).append(entry)
 
-    def in_service(self, at: datetime) -> timedelta:
-        """How long its thermocouple has been in use: since the first thing that was done on it."""
+    def unchecked(self, at: datetime) -> timedelta:
+        """How long its thermocouple has drifted: since its last calibration, or the first thing that was done on it."""
+        last = self.calibrated_before(at)
         first = next(self.entries(), None)
-        return max(at - first.started_at, timedelta()) if first else timedelta()
+        since = last.ends_at if last else first.started_at if first else at
+        return max(at - since, timedelta())
 
 
 @dataclass(frozen=True)
@@ -123,15 +134,34 @@ class Bench:
         """Temperature and time that the vials of a firing really saw."""
         request = StepRequest.model_validate(entry.request)
         profile = request.samples[0].recipe.profile
-        drift = thermocouple_drift(self.faults, line.name, line.in_service(entry.started_at))
+        drift = thermocouple_drift(self.faults, line.name, line.unchecked(entry.started_at))
         share = self.faults.controller_stall(request.key, _names(request))
         # an Arrhenius rate makes of the way up as much as R T²/E, about sixty kelvin of it, at the peak
         ramp = 60.0 / next(s.rate for s in profile.segments if s.target == profile.peak) / 60.0
-        return Firing(self.shown_celsius(request) + line.offset + drift, share * hours_at_peak(profile) + ramp)
+        off = drift - self._left_by_reference(line, entry.started_at)
+        return Firing(self.shown_celsius(request) + line.offset + off, share * hours_at_peak(profile) + ramp)
+
+    def out_of_true(self, line: Line, at: datetime) -> float:
+        """Kelvin by which a furnace is hotter than its thermocouple says, as far as a calibration is to put that right.
+
+        A reference thermocouple stands beside the furnace's own (a system accuracy test of AMS 2750G: within 7.5 cm)
+        and shows what that one does wrong. It does not show the constant `Line.offset` between there and where the
+        vials stand: that would take a survey of the whole chamber.
+        """
+        return drifted(self.faults, line.unchecked(at)) - self._left_by_reference(line, at)
+
+    def shown_by_reference(self, line: Line, entry: Entry) -> float:
+        """Kelvin by which the reference shows more than the furnace, in a calibration."""
+        return self.out_of_true(line, entry.started_at) + reference_error(self.seed, entry.key)
+
+    def _left_by_reference(self, line: Line, at: datetime) -> float:
+        """What the reference of the last calibration read too high: by that a furnace is too cold since then."""
+        last = line.calibrated_before(at)
+        return reference_error(self.seed, last.key) if last else 0.0
 
     def shown_celsius(self, request: StepRequest) -> float:
         """Peak temperature of a firing in °C as the thermocouple shows it."""
-        scatter = float(dice(self.seed, request.key, "temperature").normal(0, 3))
+        scatter = float(dice(self.seed, request.key, "temperature").normal(0, RUN_SCATTER))
         overshoot = self.faults.overshoot(request.key, _names(request))
         return request.samples[0].recipe.profile.peak - 273.15 + scatter + overshoot
 

@@ -6,15 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from contracts.errors import InstrumentError
-from contracts.instruments import ActionState, Clock, StepKind, StepReport, StepRequest
+from contracts.instruments import ActionState, Clock, SampleTrouble, StepKind, StepReport, StepRequest
 from simulators.bench import Bench, Line, hours_at_peak
 from simulators.journal import Entry
-from simulators.logs import findings
+from simulators.logs import calibration, findings
 from simulators.world.powders import atoms_in
 from simulators.world.thermochemistry import CHARGES
 
-MINUTES = {StepKind.WEIGH: 12.0, StepKind.LOAD: 6.0, StepKind.UNLOAD: 6.0}
-"""How long the short steps take."""
+MINUTES = {StepKind.WEIGH: 12.0, StepKind.LOAD: 6.0, StepKind.UNLOAD: 6.0, StepKind.CALIBRATE: 225.0}
+"""How long the steps take that no recipe says it of."""
 
 
 class SimulatedSynthesiser(Line):
@@ -44,17 +44,20 @@ class SimulatedSynthesiser(Line):
         return self._report(entry, StepRequest.model_validate(entry.request))
 
     def _duration(self, request: StepRequest) -> timedelta:
+        if request.step in MINUTES:
+            return timedelta(minutes=MINUTES[request.step])
         recipe = request.samples[0].recipe
         if request.step is StepKind.FIRE:
             share = self.bench.faults.controller_stall(request.key, tuple(s.sample_id for s in request.samples))
             cut_short = timedelta(hours=hours_at_peak(recipe.profile)) * (1 - share)
             return timedelta(seconds=recipe.profile.duration()) - cut_short
-        if request.step in (StepKind.MILL, StepKind.REGRIND):
-            return timedelta(seconds=recipe.milling.duration)
-        return timedelta(minutes=MINUTES[request.step])
+        return timedelta(seconds=recipe.milling.duration)
 
     def _report(self, entry: Entry, request: StepRequest) -> StepReport:
-        readings, troubles = findings(self.bench, request)
+        if request.step is StepKind.CALIBRATE:
+            readings, troubles = calibration(self.bench.shown_by_reference(self, entry)), list[SampleTrouble]()
+        else:
+            readings, troubles = findings(self.bench, request)
         return StepReport(
             key=entry.key,
             succeeded=True,

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from contracts.instruments import Reading, SampleTrouble, StepKind, StepRequest, StepSample
+from contracts.instruments import (
+    REFERENCE,
+    SHOWN,
+    UNCERTAINTY,
+    Reading,
+    SampleTrouble,
+    StepKind,
+    StepRequest,
+    StepSample,
+)
 from simulators.bench import Bench, hours_at_peak
 from simulators.dice import dice
+from simulators.wear import REFERENCE_UNCERTAINTY
 from simulators.world.powders import oxide_mass
 from simulators.world.vial import formula_units
 
@@ -12,6 +22,8 @@ VIBRATION_LIMIT = 1.5
 """Acceleration in g above which the robot arm reports a drop."""
 OVERSHOOT_LIMIT = 20.0
 """Kelvin above the set point at which the controller complains."""
+CALIBRATED_AT = 1400.0
+"""Temperature in °C at which a furnace is held against the reference."""
 DWELL_LIMIT = 0.95
 """Share of the set dwell below which the controller complains."""
 
@@ -29,6 +41,19 @@ def findings(bench: Bench, request: StepRequest) -> Found:
     if request.step is StepKind.UNLOAD:
         return _unloading(bench, request.samples[0])
     return [], []
+
+
+def calibration(more: float) -> list[Reading]:
+    """What is read off in a calibration.
+
+    Args:
+        more: kelvin by which the reference shows more than the furnace.
+    """
+    return [
+        Reading(name=SHOWN, value=CALIBRATED_AT, unit="Cel"),
+        Reading(name=REFERENCE, value=round(CALIBRATED_AT + more, 2), unit="Cel"),
+        Reading(name=UNCERTAINTY, value=REFERENCE_UNCERTAINTY, unit="K"),
+    ]
 
 
 def _weighing(bench: Bench, sample: StepSample) -> Found:

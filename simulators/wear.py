@@ -19,12 +19,32 @@ KNOWN_SCHEMA, NEW_SCHEMA = "1.5", "3.0"
 """Versions of the XRDML schema: before an update of the program, and after it."""
 
 
-def thermocouple_drift(faults: Faults, line: str, age: timedelta) -> float:
-    """Kelvin by which a furnace is hotter than its thermocouple says, after this time in service."""
-    kelvin = faults.rates.thermocouple_drift * (age / WEEK)
+REFERENCE_UNCERTAINTY = 1.0
+"""Standard uncertainty in K of the reference thermocouple that furnaces are held against."""
+
+
+def drifted(faults: Faults, since: timedelta) -> float:
+    """Kelvin by which a furnace has grown hotter than its thermocouple says in this time."""
+    return faults.rates.thermocouple_drift * (since / WEEK)
+
+
+def thermocouple_drift(faults: Faults, line: str, since: timedelta) -> float:
+    """The same for a furnace in which something is fired: only then is it a fault, and in the ledger.
+
+    Args:
+        faults: of the world.
+        line: whose furnace it is.
+        since: time since it was calibrated, or since it was put into service.
+    """
+    kelvin = drifted(faults, since)
     if kelvin > 0:
         faults.note_most(line, "thermocouple_drift", kelvin)
     return kelvin
+
+
+def reference_error(seed: int, key: str) -> float:
+    """Kelvin by which the reference thermocouple of one calibration reads too high."""
+    return float(dice(seed, key, "reference thermocouple").normal(0, REFERENCE_UNCERTAINTY))
 
 
 @dataclass(frozen=True, slots=True)

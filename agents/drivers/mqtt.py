@@ -13,6 +13,7 @@ import itertools
 import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import getnode
 
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 
 from agents.drivers.mqtt_link import Account, Link
 from contracts.errors import InstrumentBusyError, InstrumentError
-from contracts.instruments import ActionState, Clock, StepReport, StepRequest
+from contracts.instruments import ActionState, Clock, StepKind, StepReport, StepRequest
 from contracts.wire import (
     ANSWERS,
     SCHEMA,
@@ -100,6 +101,8 @@ class MqttSynthesiser:
         self.client = f"lab-{getnode():x}-{os.getpid():x}-{next(_DRIVERS)}-{life:x}"
         self.troubles: Counter[str] = Counter()
         self.online: bool | None = None
+        self._presence: Presence | None = None
+        self._present = asyncio.Event()
         self._count = itertools.count(1)
         self._questions_of: Counter[str] = Counter()
         self._open: dict[str, _Asked] = {}
@@ -146,6 +149,20 @@ class MqttSynthesiser:
                 await self.clock.sleep_until(answer.ends_at)
             else:
                 await self.clock.poll(LATE)
+
+    async def offers(self, step: StepKind) -> bool:
+        """All steps, but a calibration only where the instrument has said so together with its presence.
+
+        It is waited for until it answers; its presence is retained, so it should have come before, or comes soon.
+        """
+        if step is not StepKind.CALIBRATE:
+            return True
+        if self._presence is None:
+            await self._ask(Verb.ASK, step.value)  # asking begins nothing, and whoever answers is there
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await self._present.wait()
+        return self._presence is not None and self._presence.calibrates
 
     # asking --------------------------------------------------------------------------------------
 
@@ -215,7 +232,7 @@ class MqttSynthesiser:
     def _heard(self, topic: str, payload: bytes) -> None:
         try:
             if topic == self.topics.presence:
-                self._note_presence(Presence.model_validate_json(payload).state == "online")
+                self._note_presence(Presence.model_validate_json(payload))
             elif topic == self.topics.complaints:
                 told = Complaint.model_validate_json(payload)
                 self._tell(f"complaint {told.message}", f"{self.name} says: {told.message}")
@@ -250,8 +267,12 @@ class MqttSynthesiser:
                 surplus, f"Expected one answer of {self.name} about {answer.key!r}, got {surplus}. It is ignored."
             )
 
-    def _note_presence(self, online: bool) -> None:  # noqa: FBT001  a state, not a switch
+    def _note_presence(self, presence: Presence) -> None:
+        online = presence.state == "online"
         before, self.online = self.online, online
+        if online:
+            self._presence = presence
+            self._present.set()
         if online and not before:
             self._again()
         elif before and not online:

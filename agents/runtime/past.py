@@ -20,7 +20,7 @@ from contracts.envelope import Envelope
 from contracts.event import Event
 from contracts.presence import AgentFaulted, AgentStarted, AgentStopped
 from contracts.review import ReviewDecided
-from contracts.synthesis import StepCompleted, StepFailed
+from contracts.synthesis import FurnaceNotCalibrated, StepCompleted, StepFailed
 
 AT_ITS_END = "the campaign has ended"
 """Reason with which agents stop when everything is at rest."""
@@ -146,6 +146,8 @@ def question(event: Event) -> str | None:
         return f"step/{event.key}"
     if isinstance(event, PatternMeasured | MeasurementFailed):
         return f"scan/{event.measurement_id}"
+    if isinstance(event, FurnaceNotCalibrated) and not event.offered:
+        return f"offers/{event.furnace}"
     if isinstance(event, ReviewDecided):
         return f"review/{event.candidate_id}"
     return None

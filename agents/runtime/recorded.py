@@ -23,6 +23,7 @@ from contracts.instruments import (
     ReviewQuestion,
     ScanReport,
     ScanRequest,
+    StepKind,
     StepReport,
     StepRequest,
 )
@@ -120,10 +121,14 @@ class RecordedSynthesiser:
             troubles=event.troubles,
         )
 
+    async def offers(self, step: StepKind) -> bool:
+        """All steps, unless the log says that a furnace could not be asked for its calibration."""
+        return step is not StepKind.CALIBRATE or self.past.answer(f"offers/{self.name}") is None
+
 
 def _nobody_knows(event: StepFailed) -> bool:
-    """Whether all vials are set aside because nobody could tell what became of the step."""
-    return event.troubles == all_lost(event.step, event.sample_ids)
+    """Whether all vials are set aside because nobody could tell what became of the step. A calibration has none."""
+    return event.sample_ids != () and event.troubles == all_lost(event.step, event.sample_ids)
 
 
 class RecordedDiffractometer:

@@ -7,6 +7,7 @@ shares the folder reads on in it whenever a vial is looked into: truth takes no 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from simulators.bench import Line
 from simulators.journal import Entry
@@ -24,6 +25,11 @@ class DistantLine(Line):
         """Everything that was done to a vial until now, in order."""
         self._read_on()
         return super().actions_on(sample)
+
+    def calibrated_before(self, at: datetime) -> Entry | None:
+        """The last calibration that had ended at a time."""
+        self._read_on()
+        return super().calibrated_before(at)
 
     def _read_on(self) -> None:
         for entry in self.journal.look():

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import aiomqtt
 from pydantic import ValidationError
@@ -58,7 +58,8 @@ class Post:
 
     def presence(self, *, there: bool) -> bytes:
         """Says that it is there, or gone."""
-        return Presence(schema=SCHEMA, instrument=self.topics.name, state="online" if there else "offline").payload()
+        state: Literal["online", "offline"] = "online" if there else "offline"
+        return Presence(schema=SCHEMA, instrument=self.topics.name, state=state, calibrates=there).payload()
 
     def client(self) -> aiomqtt.Client:
         """A new connection; its last will says that the furnace is gone."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from agents.synthesis_robot import expected_product_mass
 from contracts.diffraction import Analysis, Cell, MeasurementStarted, PhaseFound, PhasesIdentified
-from contracts.learning import Metric, ModelRejected, ModelReleased, ObservationRecorded, ObservationWithheld
+from contracts.learning import (
+    Metric,
+    ModelRejected,
+    ModelReleased,
+    ObservationRecorded,
+    ObservationRetracted,
+    ObservationWithheld,
+)
 from contracts.materials import ArtifactRef
 from contracts.planning import BatchClosed, CandidateProposed, ConstraintCheck, ModelRef, Origin
 from contracts.review import ReviewDecided
-from contracts.synthesis import SampleLost, SampleSynthesised
+from contracts.scheduling import Reservation, RunScheduled, ScheduledSample
+from contracts.synthesis import FurnaceCalibrated, FurnaceNotCalibrated, SampleLost, SampleSynthesised
 from contracts.trust import CandidateCleared, CandidateRefused, DecisionRecord, Outcome, ReviewRequested, Rubric
-from tests.contracts.examples import perovskite, recipe
+from tests.contracts.examples import EPOCH, perovskite, recipe
 
 FINE = ConstraintCheck(name="charge balance", satisfied=True, value=0.0, limit="0 e", reason="it balances")
 BROKEN = ConstraintCheck(name="tolerance factor", satisfied=False, value=1.2, limit="to 1.04", reason="it is 1.2")
@@ -127,6 +137,38 @@ def observed(n: int, *, batch: int = 1, utility: float = 0.5, success: bool = Fa
 def withheld(n: int, *, unasked: bool = False) -> ObservationWithheld:
     return ObservationWithheld(
         sample_id=vial(n), candidate_id=None if unasked else candidate(n), reason="it is doubtful"
+    )
+
+
+def retracted(n: int) -> ObservationRetracted:
+    return ObservationRetracted(
+        sample_id=vial(n), candidate_id=candidate(n), measurement_id=scan_of(n), reason="its furnace was too hot"
+    )
+
+
+def calibrated(deviation: float, furnace: str = "furnace-1", *, run: str = "r-0001", at=EPOCH) -> FurnaceCalibrated:
+    return FurnaceCalibrated(
+        furnace=furnace, run_id=run, key=f"{run}/1/calibrate/{furnace}/1", calibrated_at=at, temperature=1400.0,
+        deviation=deviation, uncertainty=1.0,
+    )  # fmt: skip
+
+
+def not_calibrated(furnace: str = "furnace-1", *, offered: bool = True, run: str = "r-0001") -> FurnaceNotCalibrated:
+    return FurnaceNotCalibrated(furnace=furnace, run_id=run, offered=offered, reason="because")
+
+
+def scheduled(*vials: int, run: int = 1, furnace: str = "furnace-1", start=EPOCH, **changes) -> RunScheduled:
+    fired = Reservation(instrument=furnace, start=start, end=start + timedelta(hours=20))
+    return RunScheduled(
+        run_id=f"r-{run:04d}",
+        furnace=furnace,
+        samples=tuple(
+            ScheduledSample(
+                sample_id=vial(n), candidate_id=candidate(n), composition=COMPOSITION, recipe=recipe(**changes)
+            )
+            for n in vials
+        ),
+        reservations=(fired,),
     )
 
 

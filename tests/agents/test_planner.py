@@ -16,7 +16,7 @@ from contracts.planning import BatchClosed, CandidateProposed, Origin, ProposalE
 from contracts.presence import AgentFaulted
 from science.constraints.checks import feasible
 from tests.agents.lab import House, started
-from tests.agents.said import answered, asked, cleared, gone, observed, refused, rejected, released, withheld
+from tests.agents.said import answered, asked, cleared, gone, observed, refused, rejected, released, retracted, withheld
 from tests.agents.world import World
 from tests.contracts.examples import EPOCH, plan
 
@@ -175,6 +175,20 @@ async def test_the_budget_of_samples_ends_the_campaign() -> None:
     assert end.reason == "the budget of 4 samples is used up"
     assert (end.samples, end.successes, end.best.sample_id, end.best.utility) == (4, 1, "c-0003-v1", 0.7)
     assert await lab.hear(rejected(3), RESUME) == []
+
+
+async def test_what_is_taken_back_counts_no_more() -> None:
+    """Neither as a success nor as the best, nor as a place near which to look; the vial is used up all the same."""
+    lab = house(budget={"max_samples": 3, "max_weeks": 26})
+    await lab.hear()
+    await settle(lab, observed(1, utility=0.3), observed(2, utility=0.9, success=True), observed(3, utility=0.5))
+    memory = (await lab.live()).runtime.seats[0].agent.memory
+    assert (memory.successes, memory.best.sample_id) == (1, "c-0002-v1")
+    await lab.hear(retracted(2), retracted(9))
+    memory = (await lab.live()).runtime.seats[0].agent.memory
+    assert [memory.proposed[f"c-000{n}"].utility for n in (1, 2, 3)] == [0.3, None, 0.5]
+    [end] = await lab.hear(rejected(1))
+    assert (end.samples, end.successes, end.best.sample_id, end.best.utility) == (3, 0, "c-0003-v1", 0.5)
 
 
 async def test_the_last_batch_is_as_small_as_what_is_left() -> None:

@@ -9,12 +9,19 @@ import pytest
 from agents.designs import design_of
 from agents.retrainer import MASS_TOLERANCE, SURE, Retrainer, wanted_phase
 from contracts.diffraction import AnalysisFlagged, MeasurementFailed
-from contracts.learning import ModelRejected, ModelReleased, ObservationRecorded, ObservationWithheld
+from contracts.learning import (
+    ModelRejected,
+    ModelReleased,
+    ObservationRecorded,
+    ObservationRetracted,
+    ObservationWithheld,
+)
 from science.surrogate.dataset import Dataset
 from tests.agents.lab import House, started
 from tests.agents.said import (
     COMPOSITION,
     analysis,
+    calibrated,
     candidate,
     closed,
     identified,
@@ -24,6 +31,7 @@ from tests.agents.said import (
     proposed,
     scan_of,
     scanning,
+    scheduled,
     vial,
 )
 from tests.agents.world import Dice, World
@@ -228,3 +236,80 @@ async def test_killed_anywhere_the_same_model_is_released_once() -> None:
         await lab.live()
         [said] = await lab.events(ModelReleased)
         assert (said.model.model_id, said.n_observations) == ("m-0001", 4)
+
+
+# calibrations -----------------------------------------------------------------------------------------------
+
+RIGHT, WRONG = calibrated(4.9), calibrated(-5.1, run="r-0002")
+
+
+def withdrawn(said: list) -> list[str]:
+    return [e.sample_id for e in said if isinstance(e, ObservationRetracted)]
+
+
+async def test_labels_of_a_furnace_that_is_found_too_far_off_are_taken_back_once() -> None:
+    """Too hot or too cold by more than the plan allows; a second bad calibration takes nothing back again."""
+    lab = house()
+    await lab.hear(RIGHT, scheduled(1, 2), *story(1), *story(2))
+    said = await lab.hear(WRONG)
+    assert withdrawn(said) == [vial(1), vial(2)]
+    assert said[0].reason == (
+        "furnace-1, where it was fired, was found 5.1 K (within 1 K) colder than it said when it was calibrated on "
+        "2026-01-05"
+    )
+    assert (said[0].candidate_id, said[0].measurement_id) == (candidate(1), scan_of(1))
+    assert await lab.hear(calibrated(9.0, run="r-0003")) == []
+    life = await lab.live()
+    assert life.runtime.seats[0].agent.memory.labels == []
+
+
+async def test_a_furnace_that_is_found_right_confirms_what_it_made() -> None:
+    """Within the tolerance nothing is taken back, and nothing is later: what came before is out of doubt."""
+    lab = house()
+    assert withdrawn(await lab.hear(scheduled(1), *story(1), RIGHT, WRONG)) == []
+
+
+async def test_only_what_that_furnace_made_since_is_doubtful() -> None:
+    """Vials of another furnace, and those of before the last good calibration, are left alone."""
+    lab = house()
+    await lab.hear(scheduled(1), *story(1), RIGHT)
+    await lab.hear(
+        scheduled(2, run=2), proposed(2, size=9), made(2, run_id="r-0002"), scanning(2), identified(2, CUBIC)
+    )
+    await lab.hear(scheduled(3, run=3, furnace="furnace-2"))
+    await lab.hear(proposed(3, size=9), made(3, run_id="r-0003"), scanning(3), identified(3, CUBIC))
+    assert withdrawn(await lab.hear(WRONG)) == [vial(2)]
+
+
+async def test_what_is_measured_after_the_bad_calibration_is_withheld() -> None:
+    """Its powder is on its way to the diffractometer when its furnace is found off: it never becomes a label."""
+    lab = house()
+    before, analysed = story(1)[:-1], story(1)[-1]
+    [said] = await lab.hear(scheduled(1), *before, WRONG, analysed)
+    assert isinstance(said, ObservationWithheld)
+    assert "5.1 K" in said.reason
+
+
+async def test_a_label_that_crosses_the_bad_calibration_is_taken_back() -> None:
+    """Said but not yet heard when the calibration comes: the label is known to be doubtful as soon as it is heard."""
+    lab = house()
+    said = await lab.hear(scheduled(1), *story(1), WRONG, at_once=True)
+    assert [type(e) for e in said] == [ObservationRecorded, ObservationRetracted]
+    assert withdrawn(said) == [vial(1)]
+    life = await lab.live()
+    assert life.runtime.seats[0].agent.memory.labels == []
+
+
+async def test_the_next_model_is_fitted_without_what_was_taken_back() -> None:
+    """The data set of the model after a retraction holds the other labels only."""
+    lab = house()
+    for n in range(1, 7):
+        await lab.hear(scheduled(n, run=n, furnace=f"furnace-{1 + n % 2}"))
+        await lab.hear(proposed(n, size=9), made(n, run_id=f"r-{n:04d}"), scanning(n), identified(n, CUBIC))
+    [first] = await lab.hear(closed(observed=6))
+    await lab.hear(calibrated(20.0, "furnace-2"))
+    [second] = await lab.hear(closed(2, observed=1))
+    rows = [[r.sample for r in Dataset.from_bytes(lab.bus.blobs.get(m.dataset)).rows] for m in (first,)]
+    assert rows == [[vial(n) for n in range(1, 7)]]
+    assert second.n_observations == 3
+    assert isinstance(second, ModelRejected), "three are too few"

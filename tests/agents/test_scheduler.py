@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.agent import MOMENT, Moment
-from agents.scheduler import Scheduler, run_length, scan_length
+from agents.scheduler import CALIBRATION, Scheduler, run_length, scan_length
 from contracts.campaigns import CampaignPaused, CampaignPlan, CampaignResumed
 from contracts.recipe import Atmosphere, Milling
 from contracts.scheduling import RunScheduled
 from tests.agents.lab import House, started
-from tests.agents.said import answered, asked, candidate, cleared, proposed, refused
+from tests.agents.said import answered, asked, calibrated, candidate, cleared, not_calibrated, proposed, refused
 from tests.contracts.examples import EPOCH, plan, recipe
 
 
@@ -93,7 +93,7 @@ async def test_the_furnace_that_is_free_first_is_taken() -> None:
     first, second, third = await lab.hear(short, long, proposed(3, size=3), cleared(1), cleared(2), cleared(3))
     assert [r.furnace for r in (first, second, third)] == ["furnace-1", "furnace-2", "furnace-1"]
     assert third.reservations[0].start == first.reservations[0].end < second.reservations[0].end
-    assert first.reservations[0].start == second.reservations[0].start == EPOCH
+    assert first.begins == second.begins == EPOCH
 
 
 async def test_the_next_batch_knows_what_is_booked() -> None:
@@ -172,3 +172,85 @@ def test_no_instrument_is_promised_twice(capacities: list[int], told: list, paus
             assert one.end <= other.start or other.end <= one.start, "two at once"
     made = [s.candidate_id for run in booking.runs for s in run.samples]
     assert sorted(made) == sorted(wanted)
+
+
+# calibrations -----------------------------------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+
+
+async def _next(lab: House, n: int, *before) -> RunScheduled:
+    """The run of the n-th candidate, a batch of its own."""
+    [run] = await lab.hear(*before, proposed(n, batch=n, size=1), cleared(n))
+    return run
+
+
+def _at(lab: House, days: float) -> House:
+    """The same lab, later."""
+
+    async def latest():
+        return EPOCH + days * DAY
+
+    lab.latest = latest
+    return lab
+
+
+async def test_a_furnace_is_calibrated_before_its_first_run_and_when_a_week_is_over() -> None:
+    """The time for it is booked before the run, on its furnace; in between nothing is done."""
+    lab = house()
+    first = await _next(lab, 1)
+    assert (first.calibration.instrument, first.calibration.start) == ("furnace-1", EPOCH)
+    assert first.calibration.end == first.reservations[0].start == EPOCH + CALIBRATION
+    assert first.reservations[0].end - first.reservations[0].start == run_length(recipe(), 1)
+    second, third = await _next(_at(lab, 3), 2), await _next(_at(lab, 6.9), 3)
+    assert (second.calibration, third.calibration) == (None, None)
+    again = await _next(_at(lab, 7), 4)
+    assert again.calibration.start == third.reservations[0].end
+    assert (await _next(_at(lab, 12), 5)).calibration is None
+
+
+async def test_the_interval_counts_from_when_it_was_done() -> None:
+    """A calibration that came two days late is believed until two days later."""
+    lab = house()
+    await _next(lab, 1)
+    await _at(lab, 2).hear(calibrated(0.3, at=EPOCH + 2 * DAY))
+    assert (await _next(_at(lab, 8.5), 2)).calibration is None
+    assert (await _next(_at(lab, 9.5), 3)).calibration is not None
+
+
+async def test_each_furnace_has_its_own_interval() -> None:
+    """The second run of a moment goes to the other furnace, which is due as well; the third finds both done."""
+    lab = house(furnace_1=1, furnace_2=1)
+    runs = await lab.hear(*(proposed(n) for n in (1, 2, 3)), *(cleared(n) for n in (1, 2, 3)))
+    assert [(r.furnace, r.calibration is not None) for r in runs] == [
+        ("furnace-1", True), ("furnace-2", True), ("furnace-1", False),
+    ]  # fmt: skip
+
+
+async def test_a_calibration_that_failed_is_due_again() -> None:
+    """The next run that is booked brings another try."""
+    lab = house()
+    await _next(lab, 1)
+    assert (await _next(_at(lab, 1), 2, not_calibrated())).calibration is not None
+    assert (await _next(_at(lab, 2), 3)).calibration is None
+
+
+async def test_a_furnace_that_cannot_be_asked_is_not_asked_again() -> None:
+    """Nobody plans time for what never happens, whatever the interval says; other furnaces are calibrated."""
+    lab = house(furnace_1=1, furnace_2=1)
+    await _next(lab, 1)
+    await lab.hear(not_calibrated(offered=False), not_calibrated(offered=False))
+    booked = [await _next(_at(lab, 8 * n), n) for n in range(2, 6)]
+    assert {r.furnace for r in booked if r.calibration is None} == {"furnace-1"}
+    runs = await _at(lab, 60).hear(*(proposed(n, batch=9, size=2) for n in (8, 9)), cleared(8), cleared(9))
+    assert {r.furnace: r.calibration is not None for r in runs} == {"furnace-1": False, "furnace-2": True}
+
+
+async def test_no_interval_no_calibration() -> None:
+    """With 0 days nothing is ever calibrated."""
+    lab = House(
+        lambda _: [Scheduler()],
+        started(laboratory=laboratory(furnace_1=4) | {"calibration_interval_days": 0}),
+    )
+    assert (await _next(lab, 1)).calibration is None
+    assert (await _next(_at(lab, 50), 2)).calibration is None

@@ -10,7 +10,15 @@ import pytest
 from agents.synthesis_robot import SynthesisRobot, expected_product_mass
 from contracts.instruments import StepKind
 from contracts.scheduling import Reservation, RunScheduled, ScheduledSample
-from contracts.synthesis import SampleLost, SampleSynthesised, StepCompleted, StepFailed, StepStarted
+from contracts.synthesis import (
+    FurnaceCalibrated,
+    FurnaceNotCalibrated,
+    SampleLost,
+    SampleSynthesised,
+    StepCompleted,
+    StepFailed,
+    StepStarted,
+)
 from tests.agents.lab import House, started
 from tests.agents.said import COMPOSITION, candidate, vial
 from tests.agents.world import Dice, World
@@ -33,8 +41,13 @@ def unlucky(**fates: str) -> World:
     return World(Dice(fixed=fixed), ("furnace-1", "furnace-2"))
 
 
-def scheduled(*vials: int, run: int = 1, furnace: str = "furnace-1", regrinds: int = 0, start=EPOCH) -> RunScheduled:
+def scheduled(
+    *vials: int, run: int = 1, furnace: str = "furnace-1", regrinds: int = 0, start=EPOCH, calibrate: bool = False
+) -> RunScheduled:
+    calibration = Reservation(instrument=furnace, start=start, end=start + 4 * HOUR) if calibrate else None
+    start = calibration.end if calibration else start
     return RunScheduled(
+        calibration=calibration,
         run_id=f"r-{run:04d}",
         furnace=furnace,
         samples=tuple(
@@ -240,10 +253,90 @@ async def test_a_balance_that_makes_no_sense_is_a_doubt(product: str, doubt: str
     assert await lab.faults() == []
 
 
+# calibrations -----------------------------------------------------------------------------------------------
+
+CALIBRATE = "r_0001__1__calibrate__furnace_1__"
+
+
+def findings(said: list) -> list[FurnaceCalibrated | FurnaceNotCalibrated]:
+    return [e for e in said if isinstance(e, FurnaceCalibrated | FurnaceNotCalibrated)]
+
+
+async def test_a_furnace_is_calibrated_before_its_run_if_that_is_booked() -> None:
+    """Intent, fact, and what was found, before the first weighing; a run without a booking has none of it."""
+    world = World()
+    said = await house(world).hear(scheduled(1, calibrate=True), scheduled(2, run=2, start=EPOCH + 40 * HOUR))
+    key = "r-0001/1/calibrate/furnace-1/1"
+    assert steps(said)[:3] == [f"StepStarted {key}", f"StepCompleted {key}", "StepStarted r-0001/1/weigh/c-0001-v1/1"]
+    [found] = findings(said)
+    assert (found.furnace, found.run_id, found.key) == ("furnace-1", "r-0001", key)
+    assert (found.temperature, found.deviation, found.uncertainty) == (1401.0, 1.0, 1.0)
+    assert found.calibrated_at == next(e.ended_at for e in said if isinstance(e, StepCompleted) and e.key == key)
+    assert {e.steps_ok for e in ends(said).values()} == {True}
+    assert world.begun[key] == 1
+
+
+async def test_a_calibration_that_fails_is_told_and_the_run_goes_on() -> None:
+    """What may be tried again is, once; then the vials are made, and whoever books knows that it is still due."""
+    said = await house(unlucky(**{f"{CALIBRATE}1": "stumbles", f"{CALIBRATE}2": "fails"})).hear(
+        scheduled(1, calibrate=True)
+    )
+    assert sum(isinstance(e, StepFailed) for e in said) == 2
+    [told] = findings(said)
+    assert (told.offered, told.reason) == (True, "it fails")
+    assert ends(said)[vial(1)].steps_ok
+
+
+@pytest.mark.parametrize("fate", ["forgot", "deaf", "silent", "refuses"])
+async def test_a_calibration_of_which_nobody_can_tell_is_not_done_again(fate: str) -> None:
+    """One attempt, a fact that says so, no doubt about the vials that are made after it."""
+    world = unlucky(**{f"{CALIBRATE}1": fate})
+    said = await house(world).hear(scheduled(1, calibrate=True))
+    assert [type(e) for e in findings(said)] == [FurnaceNotCalibrated]
+    assert findings(said)[0].offered
+    assert "r-0001/1/calibrate/furnace-1/2" not in world.begun
+    assert ends(said)[vial(1)].steps_ok
+
+
+async def test_a_furnace_that_does_not_offer_it_is_not_asked_and_that_is_told() -> None:
+    """No intent, no action; an event says that somebody else has to do it, and the run is made."""
+    world = World(Dice(fixed={"offers/furnace-1": "no"}))
+    said = await house(world).hear(scheduled(1, calibrate=True))
+    [told] = findings(said)
+    assert said[0] is told
+    assert not told.offered
+    assert "Expected furnace-1 to offer the step calibrate" in told.reason
+    assert not any("calibrate" in key for key in world.begun)
+    assert ends(said)[vial(1)].steps_ok
+
+
+async def test_what_a_furnace_offers_is_not_asked_again_after_a_crash() -> None:
+    """Having said that it is not calibrated, the robot keeps to it, whatever the furnace says after a restart."""
+    world = World(Dice(fixed={"offers/furnace-1": "no"}))
+    lab = house(world)
+    lab.root = scheduled(1, calibrate=True)
+    await lab.live(dies_at=6)
+    world.dice.fixed.clear()
+    await lab.live()
+    assert [type(e) for e in findings(await lab.events())] == [FurnaceNotCalibrated]
+    assert not any("calibrate" in key for key in world.begun)
+    assert await lab.faults() == []
+
+
+async def test_readings_without_sense_are_no_calibration() -> None:
+    """A reference that shows what nothing can have is told, and believed by nobody."""
+    lab = house(World(Dice(fixed={"calibration": "mad"})))
+    said = await lab.hear(scheduled(1, calibrate=True))
+    [told] = findings(said)
+    assert (told.offered, told.reason) == (True, "the furnace showed 1400 °C and the reference 5400 °C")
+    assert await lab.faults() == []
+
+
 # crashes ----------------------------------------------------------------------------------------------------
 
 LUCKY = {
-    "r_0001__1__load__c_0002_v1__1": "drops", "r_0001__1__fire__batch__1": "stumbles",
+    "r_0001__1__calibrate__furnace_1__1": "stumbles", "r_0001__1__load__c_0002_v1__1": "drops",
+    "r_0001__1__fire__batch__1": "stumbles",
     "r_0001__2__regrind__batch__1": "doubts",
 }  # fmt: skip
 
@@ -253,14 +346,14 @@ async def test_killed_anywhere_no_action_is_begun_twice_and_the_log_is_the_same(
     """After a crash at each publication the run ends as if nothing had happened, with one furnace run of each key."""
     undisturbed = unlucky(**LUCKY)
     lab = house(undisturbed)
-    lab.root = scheduled(1, 2, 3, regrinds=1)
+    lab.root = scheduled(1, 2, 3, regrinds=1, calibrate=True)
     whole = await lab.live()
     wanted = await lab.payloads()
     assert len(wanted) > 30
     for n in range(1, whole.published + 1):
         world = unlucky(**LUCKY)
         lab = house(world)
-        lab.root = scheduled(1, 2, 3, regrinds=1)
+        lab.root = scheduled(1, 2, 3, regrinds=1, calibrate=True)
         await lab.live(dies_at=n, stored=stored)
         await lab.live()
         assert await lab.payloads() == wanted, f"killed at publication {n}"

@@ -14,6 +14,9 @@ from typing import NamedTuple
 from agents.synthesis_robot import expected_product_mass
 from contracts.errors import InstrumentBusyError, InstrumentError
 from contracts.instruments import (
+    REFERENCE,
+    SHOWN,
+    UNCERTAINTY,
     ActionState,
     Radiation,
     Reading,
@@ -126,8 +129,17 @@ class FakeInstrument:
 class FakeSynthesiser(FakeInstrument):
     """A synthesis line. Keys: ``run/firing/step/who/attempt``."""
 
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self.was_offered: Counter[StepKind] = Counter()
+
     def minutes(self, request) -> float:
-        return {StepKind.FIRE: 600.0, StepKind.MILL: 120.0, StepKind.REGRIND: 120.0}.get(request.step, 6.0)
+        long = {StepKind.FIRE: 600.0, StepKind.MILL: 120.0, StepKind.REGRIND: 120.0, StepKind.CALIBRATE: 200.0}
+        return long.get(request.step, 6.0)
+
+    async def offers(self, step: StepKind) -> bool:
+        self.was_offered[step] += 1
+        return step is not StepKind.CALIBRATE or self.world.dice.draw("offers", self.name) == GOOD
 
     def report(self, key: str, action: Action) -> StepReport:
         request, fate = action.request, self.fate(key)
@@ -137,9 +149,16 @@ class FakeSynthesiser(FakeInstrument):
             off = {"light": 0.9, "negative": -1.0}.get(self.world.dice.draw("product", ids[0]), 1.0)
             mass = expected_product_mass(request.samples[0].recipe) * off
             readings = (Reading(name="product mass", value=mass, unit="g"),)
-        if self.world.dice.draw("product", ids[0]) == "unweighed":
+        if ids and self.world.dice.draw("product", ids[0]) == "unweighed":
             readings = ()
-        troubles = {"drops": [(ids[0], True)], "doubts": [(i, False) for i in ids]}.get(fate, [])
+        if request.step is StepKind.CALIBRATE:
+            more = {"off": 9.0, "cold": -9.0, "mad": 4000.0}.get(self.world.dice.draw("calibration", key), 1.0)
+            readings = (
+                Reading(name=SHOWN, value=1400.0, unit="Cel"),
+                Reading(name=REFERENCE, value=1400.0 + more, unit="Cel"),
+                Reading(name=UNCERTAINTY, value=1.0, unit="K"),
+            )
+        troubles = {"drops": [(i, True) for i in ids[:1]], "doubts": [(i, False) for i in ids]}.get(fate, [])
         return StepReport(
             key=key,
             succeeded=fate not in ("fails", "stumbles"),

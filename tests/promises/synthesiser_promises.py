@@ -14,7 +14,16 @@ from typing import Any, Protocol
 import pytest
 
 from contracts.errors import InstrumentBusyError, InstrumentError
-from contracts.instruments import ActionState, StepKind, StepRequest, StepSample, Synthesiser
+from contracts.instruments import (
+    REFERENCE,
+    SHOWN,
+    ActionState,
+    SelectiveSynthesiser,
+    StepKind,
+    StepRequest,
+    StepSample,
+    Synthesiser,
+)
 from tests.clock import SkippingClock
 from tests.contracts.examples import perovskite, recipe
 
@@ -42,9 +51,10 @@ class SynthesiserRig(Protocol):
 
 
 def step(key: str, kind: StepKind = StepKind.FIRE, samples: tuple[str, ...] = ("c-1-v1",), **changes: Any) -> Any:
-    """A step on some vials."""
+    """A step on some vials; a calibration is on none."""
     composition = perovskite({"Ba": 12}, {"Zr": 7, "Ti": 5})
     vials = tuple(StepSample(sample_id=s, composition=composition, recipe=recipe(**changes)) for s in samples)
+    vials = () if kind is StepKind.CALIBRATE else vials
     return StepRequest(key=key, step=kind, samples=vials)
 
 
@@ -52,6 +62,11 @@ async def passes(instrument: Synthesiser, request: StepRequest) -> Any:
     """One action from start to end."""
     await instrument.start(request)
     return await instrument.finish(request.key)
+
+
+async def calibrates(instrument: Synthesiser) -> bool:
+    """Whether it can be asked to."""
+    return not isinstance(instrument, SelectiveSynthesiser) or await instrument.offers(StepKind.CALIBRATE)
 
 
 class SynthesiserPromises:
@@ -181,6 +196,44 @@ class SynthesiserPromises:
             await passes(instrument, step(key, samples=(f"c-{n}-v1",)))
         assert [rig.heatings(f"c-{n}-v1") for n in range(len(keys))] == [1] * len(keys)
         assert [(await instrument.finish(key)).key for key in keys] == keys
+
+    async def test_every_step_of_a_synthesis_is_offered(self, rig: SynthesiserRig) -> None:
+        """One that says what it offers offers all that a sample needs; a calibration may be left to others."""
+        instrument = await rig.open()
+        if isinstance(instrument, SelectiveSynthesiser):
+            assert {k for k in StepKind if await instrument.offers(k)} >= set(StepKind) - {StepKind.CALIBRATE}
+
+    async def test_a_calibration_is_done_once_over_a_crash(self, rig: SynthesiserRig) -> None:
+        """Asked again after a crash in its midst it is the same action, and reports the same for ever."""
+        rig.clock.held = True
+        instrument = await rig.open()
+        begun, request = rig.clock.now(), step("cal", StepKind.CALIBRATE)
+        offered = await calibrates(instrument)
+        await instrument.start(request)
+        rig.clock.advance(timedelta(minutes=2))
+        await rig.crash()
+        instrument = await rig.open()
+        assert await instrument.ask("cal") is ActionState.RUNNING
+        assert await calibrates(instrument) is offered
+        await instrument.start(request)
+        rig.clock.held = False
+        report = await instrument.finish("cal")
+        assert (report.started_at, report.succeeded) == (begun, True)
+        await rig.crash()
+        instrument = await rig.open()
+        await instrument.start(request)
+        assert await instrument.finish("cal") == report
+        assert rig.heatings("c-1-v1") == 0
+
+    async def test_a_calibration_says_what_furnace_and_reference_showed(self, rig: SynthesiserRig) -> None:
+        """Whoever offers it reads both off, in one unit, a deviation apart that a furnace may have."""
+        instrument = await rig.open()
+        if not await calibrates(instrument):
+            pytest.skip("it leaves that to others")
+        report = await passes(instrument, step("cal", StepKind.CALIBRATE))
+        read = {r.name: r for r in report.readings}
+        assert read[SHOWN].unit == read[REFERENCE].unit == "Cel"
+        assert abs(read[REFERENCE].value - read[SHOWN].value) < 50
 
     # crashes -------------------------------------------------------------------------------------
 
