@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup run test check lint bench chaos schemas lock clean
+.PHONY: help setup run test check lint bench chaos chaos-ledger schemas lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ bench: $(STAMP) ## print the benchmarks: ratios beside a peer or a limit run at 
 
 chaos: $(STAMP) ## kill everything a hundred times at random moments, and count what is lost (minutes)
 	$(BIN)/python -m tests.chaos --kills 100 --seed 1
+
+chaos-ledger: $(STAMP) ## kill broker, ledger writer, witness and agents under load, and verify after each kill (minutes)
+	$(BIN)/python -m tests.chaos.evidence_under_fire --kills 200 --seed 1
 
 schemas: $(STAMP) ## write contracts/schemas, contracts/asyncapi.yaml and the event catalogue anew
 	$(BIN)/python -m contracts

@@ -73,8 +73,11 @@ class Child:
             return
         assert process.stdin is not None  # noqa: S101  it is a pipe
         process.stdin.close()
+        assert process.stdout is not None  # noqa: S101  it is a pipe
         try:
             async with asyncio.timeout(GOODBYE):
+                async for line in process.stdout:  # its last words
+                    self._hear(line)
                 await process.wait()
         except TimeoutError:
             with suppress(ProcessLookupError):
