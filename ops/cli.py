@@ -96,13 +96,16 @@ def replay(
     since: Annotated[int, typer.Option("--from", min=1, help="Sequence from which --what-if holds.")] = 1,
     nats: Annotated[str | None, typer.Option(help="The NATS server that keeps the log, if not the folder.")] = None,
     campaign: Annotated[str | None, typer.Option(help="Which campaign, where the log holds several.")] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1e-3, help="Let numbers pass that depart by rounding only, such as 1e-9.")
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make every recorded decision again, byte for byte, and tell what differs, or what another plan would change."""
     from ops.replays.command import Wish
     from ops.replays.command import replay as replay_past
 
-    wish = Wish(place, until, tuple(agent or ()), tuple(what_if or ()), since, nats, campaign, as_json)
+    wish = Wish(place, until, tuple(agent or ()), tuple(what_if or ()), since, nats, campaign, tolerance, as_json)
     raise typer.Exit(replay_past(wish))
 
 

@@ -14,6 +14,7 @@ from agents.errors import NotRecordedError
 from agents.runtime.past import Past
 from agents.synthesis_robot import all_lost
 from bus.blobs import reference
+from bus.errors import BlobMissingError
 from bus.protocol import Blobs, Recorded
 from contracts.diffraction import MeasurementFailed, PatternMeasured
 from contracts.errors import InstrumentError
@@ -56,13 +57,20 @@ class Recollection:
 
     async def fetch(self, ref: ArtifactRef) -> bytes:
         """The content, as it was kept."""
+        return self.content(ref)
+
+    def content(self, ref: ArtifactRef) -> bytes:
+        """The content, as it was kept or is made now."""
         kept = self._kept.get(ref.sha256)
         return self.blobs.get(ref) if kept is None else kept
 
     async def keep(self, content: bytes, media_type: str, name: str) -> ArtifactRef:
         """The reference that the content has; nothing is written."""
         ref = reference(content, media_type, name)
-        self._kept[ref.sha256] = content
+        try:
+            self.blobs.get(ref)
+        except BlobMissingError:
+            self._kept[ref.sha256] = content  # it was not made then, but somebody may ask for it now
         return ref
 
     async def wait_until(self, when: datetime) -> None:

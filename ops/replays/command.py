@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.equipment import AGENTS
 from ops.errors import CampaignFileError, OpsError
 from ops.replays.living import Lived, Look, read, relive_with_all_hands
-from ops.replays.telling import as_document, in_words, memory_document, rounding, sentence
+from ops.replays.rounding import rounding
+from ops.replays.telling import as_document, in_words, memory_document, sentence
 from ops.replays.what_if import Fork, fork, tell_fork
 
 SHOWN = 10
@@ -42,6 +43,7 @@ class Wish:
         since: place from which they hold.
         nats: URL of the server that keeps the log of a folder.
         campaign: which one.
+        tolerance: relative departure of numbers that is let pass as rounding.
         as_json: one JSON object.
     """
 
@@ -52,6 +54,7 @@ class Wish:
     since: int = 1
     nats: str | None = None
     campaign: str | None = None
+    tolerance: float = 0.0
     as_json: bool = False
 
 
@@ -80,12 +83,12 @@ async def _replayed(wish: Wish) -> tuple[Lived, Fork | None]:
         raise CampaignFileError(f"Expected agents among {', '.join(AGENTS)}, got {', '.join(unknown)}.")
     server = wish.place if "://" in wish.place else wish.nats
     folder = None if "://" in wish.place else Path(wish.place)
-    look = Look(folder, _until(wish.until), wish.agents, wish.campaign)
+    look = Look(folder, _until(wish.until), wish.agents, wish.campaign, tolerance=wish.tolerance)
     async with opened(folder, server) as source:
         past, passed_over = await read(source, look)
         made_fork = fork(past, wish.what_if, wish.since) if wish.what_if else None
         if made_fork is not None:
-            look = Look(folder, look.until, wish.agents, wish.campaign, made_fork.change)
+            look = replace(look, change=made_fork.change)
         lived = await relive_with_all_hands(source, look, past)
     lived.passed_over[:0] = passed_over
     if folder is not None and look.until is None and made_fork is None:
@@ -133,9 +136,10 @@ def _document(lived: Lived) -> dict[str, Any]:
         "decisions": replayed.decisions,
         "decisions_compared": replayed.compared.total(),
         "differences": [
-            *(as_document(judged) for judged in replayed.differences),
+            *(as_document(judged, lived.fetch) for judged in replayed.differences),
             *(memory_document(mismatch) for mismatch in replayed.mismatches),
         ],
+        "rounded": {"decisions": len(lived.rounded), "largest": max(lived.rounded, default=0.0)},
         "not_compared": dict(replayed.uncompared),
         "unfinished": len(replayed.unfinished),
         "memories_compared": replayed.memories_compared,
@@ -173,8 +177,15 @@ def _tell(lived: Lived) -> None:
             f"{'first difference ' if n == 0 else ''}{sentence(judged)}", style="red", markup=False, soft_wrap=True
         )
         console.print(f"  expected  {expected}\n  got       {got}", markup=False, highlight=False, soft_wrap=True)
-        if (departure := rounding(judged)) is not None:
-            console.print(f"  only numbers depart, by {departure:.1g} of their size at most: another processor?")
+        if (departure := rounding(judged, lived.fetch)) is not None:
+            console.print(
+                f"  only numbers depart, by {departure:.1g} of their size at most: another kind of processor? "
+                "Let such pass with --tolerance.",
+                soft_wrap=True,
+            )
+    if lived.rounded:
+        largest = f"{max(lived.rounded):.1g}"
+        console.print(f"let pass as rounding: {len(lived.rounded)} decisions, by {largest} of their numbers at most")
     console.print(
         f"{replayed.events} events folded, {replayed.compared.total()} of {replayed.decisions} decisions made again: "
         f"{len(replayed.differences)} differ, {len(replayed.mismatches)} of {replayed.memories_compared} memories "

@@ -30,10 +30,13 @@ from agents.synthesis_robot import SynthesisRobot
 from agents.trust_auditor import TrustAuditor
 from agents.workers import Workers
 from agents.xrd_analyser import XrdAnalyser
+from bus.errors import BlobError
 from bus.protocol import Blobs
 from bus.replay import Source
 from contracts.diffraction import PatternMeasured
+from contracts.materials import ArtifactRef
 from ops.errors import ResumeError
+from ops.replays.rounding import rounding
 from ops.version import version
 
 
@@ -47,6 +50,7 @@ class Look:
         agents: who is lived again; all by default.
         campaign: which one, where a log holds several.
         change: another plan.
+        tolerance: largest relative departure of numbers that is let pass as rounding; none by default.
     """
 
     folder: Path | None = None
@@ -54,6 +58,7 @@ class Look:
     agents: Collection[str] = ()
     campaign: str | None = None
     change: Change | None = None
+    tolerance: float = 0.0
 
 
 @dataclass
@@ -63,12 +68,30 @@ class Lived:
     Attributes:
         past: what happened.
         replayed: what came of living it again.
+        bench: the artefacts that it was done with.
+        rounded: departures of decisions that are let pass as rounding.
         passed_over: bytes in the log that are no events, and snapshots that cannot be read.
     """
 
     past: Past
     replayed: Replayed
+    bench: Recollection
+    rounded: list[float] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
+
+    def fetch(self, ref: ArtifactRef) -> bytes | None:
+        """An artefact, recorded or made again; none if it is not there."""
+        try:
+            return self.bench.content(ref)
+        except BlobError:
+            return None
+
+    def let_pass(self, tolerance: float) -> None:
+        """Takes departures of numbers up to that size for what they are."""
+        judged = self.replayed.differences
+        departures = [rounding(difference, self.fetch) for difference in judged]
+        self.rounded = [d for d in departures if d is not None and d <= tolerance]
+        self.replayed.differences = [j for j, d in zip(judged, departures, strict=True) if d is None or d > tolerance]
 
 
 PATTERNS_TO_BEGIN = 6
@@ -132,7 +155,10 @@ async def relive(source: Source, look: Look, past: Past, workers: Science, *, at
     if look.change is None:
         replay.expect_starts(version())
         passed_over = _expect_snapshots(replay, look.folder)
-    return Lived(past, await replay.run(), passed_over)
+    lived = Lived(past, await replay.run(), bench, passed_over=passed_over)
+    if look.tolerance:
+        lived.let_pass(look.tolerance)
+    return lived
 
 
 async def relive_with_all_hands(source: Source, look: Look, past: Past) -> Lived:

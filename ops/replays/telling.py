@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from agents.runtime.past import canonical
 from agents.runtime.verdicts import Judged, Mismatch, Verdict
+from ops.replays.rounding import Fetch, departures, documents, rounding
 
 MOST = 5
 """Places at which two tellings of one event differ that are listed."""
 SHORT = 160
 """Characters of a value that are shown."""
-
-
-def departures(then: Any, now: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Each place at which two JSON documents differ: path, value then, value now."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        for key in dict.fromkeys((*then, *now)):
-            yield from departures(then.get(key), now.get(key), f"{where}.{key}" if where else key)
-    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        for n, (one, other) in enumerate(zip(then, now, strict=True)):
-            yield from departures(one, other, f"{where}[{n}]")
-    elif then != now or type(then) is not type(now):
-        yield where, then, now
-
-
-def rounding(judged: Judged) -> float | None:
-    """The largest relative departure, where nothing but numbers with fractions departs; otherwise none.
-
-    A campaign decided on one kind of processor and made again on another may differ in last digits.
-    """
-    largest = 0.0
-    for _, then, now in departures(*_documents(judged)):
-        if not (isinstance(then, float) and isinstance(now, float)):
-            return None
-        largest = max(largest, abs(then - now) / max(abs(then), abs(now)))
-    return largest if judged.verdict is Verdict.OTHER else None
-
-
-def _documents(judged: Judged) -> tuple[Any, Any]:
-    then = orjson.loads(judged.recorded.canonical()) if judged.recorded else None
-    now = orjson.loads(canonical(judged.remade)) if judged.remade else None
-    return then, now
 
 
 def _shown(value: Any) -> str:
@@ -54,7 +22,7 @@ def _shown(value: Any) -> str:
 
 def in_words(judged: Judged) -> tuple[str, str]:
     """What was expected, and what was got."""
-    then, now = _documents(judged)
+    then, now = documents(judged)
     if judged.verdict is Verdict.OTHER:
         parted = list(departures(then, now))
         expected = "; ".join(f"{path} = {_shown(value)}" for path, value, _ in parted[:MOST])
@@ -69,8 +37,13 @@ def in_words(judged: Judged) -> tuple[str, str]:
     return "what the log says", judged.words
 
 
-def as_document(judged: Judged) -> dict[str, Any]:
-    """A difference as JSON."""
+def as_document(judged: Judged, fetch: Fetch = lambda _: None) -> dict[str, Any]:
+    """A difference as JSON.
+
+    Args:
+        judged: the difference.
+        fetch: gives the content of artefacts.
+    """
     expected, got = in_words(judged)
     recorded, cause, remade = judged.recorded, judged.cause, judged.remade
     named = str(recorded.id) if recorded else str(remade.id) if remade else None
@@ -84,7 +57,7 @@ def as_document(judged: Judged) -> dict[str, Any]:
         "expected": expected,
         "got": got,
     }
-    if (departure := rounding(judged)) is not None:
+    if (departure := rounding(judged, fetch)) is not None:
         document["rounding"] = departure
     return document
 

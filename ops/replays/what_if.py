@@ -182,7 +182,7 @@ def tell_fork(lived: Lived, made_fork: Fork, *, as_json: bool) -> None:
                 for (agent, kind), row in rows.items()
             ],
             "first": [
-                as_document(judged) | {"then": then, "now": now}
+                as_document(judged, lived.fetch) | {"then": then, "now": now}
                 for judged in first
                 for then, now in [_in_words(judged)]
             ],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import orjson
+
 from agents.runtime.past import Past
+from agents.runtime.verdicts import Judged
 from bus.replay import BusSource
 from ops.replays.living import Lived, Look, read, relive
 from tests.agents.lab import House
@@ -40,3 +43,23 @@ async def again(world: World, lab: House, look: Look | None = None, library: str
 async def past_of(lab: House) -> Past:
     """What has happened."""
     return (await read(BusSource(lab.bus), Look()))[0]
+
+
+async def altered(kind: type, field: str, by: float | str, look: Look | None = None) -> list[Judged]:
+    """The differences of a log in which one field of the first event of a kind was altered.
+
+    Args:
+        kind: of the event.
+        field: dotted.
+        by: a factor for a number, or what stands there instead.
+        look: how it is looked at.
+    """
+    world, lab = await lived_through()
+    stored = next(s for s in lab.bus.log if orjson.loads(s.payload)["type"] == kind.kind)
+    document = orjson.loads(stored.payload)
+    place, *rest = document["data"], *field.split(".")
+    for name in rest[:-1]:
+        place = place[name]
+    place[rest[-1]] = by if isinstance(by, str) else place[rest[-1]] * by
+    stored.payload = orjson.dumps(document)
+    return (await again(world, lab, look)).replayed.differences

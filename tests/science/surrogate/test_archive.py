@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from science.surrogate.archive import pack, unpack
+from science.surrogate.archive import departure, pack, unpack
 from science.surrogate.errors import ArtefactError
 
 ARRAYS = {"b/x": np.arange(6.0).reshape(2, 3), "a": np.array([np.nan, -0.0, 1e-300]), "c": np.zeros((0, 4))}
@@ -81,3 +81,22 @@ def test_one_flipped_byte_is_refused_or_harmless(position: int, flip: int) -> No
     except ArtefactError:
         return
     assert {k: v.tobytes() for k, v in arrays.items()} == {k: v.tobytes() for k, v in ARRAYS.items()}
+
+
+def test_last_digits_are_told_from_another_model() -> None:
+    """Numbers that depart are measured against the largest of their array; whatever else differs is no rounding."""
+    content = {"w": np.array([1e-9, -2.0, np.nan]), "n": np.array([1, 2])}
+
+    def packed(**changes: np.ndarray) -> bytes:
+        return pack("thing", {"n": 3}, content | changes)
+
+    assert departure(packed(), packed()) == 0
+    assert departure(packed(), packed(w=np.array([3e-9, -2.0, np.nan]))) == pytest.approx(1e-9)
+    for other in (
+        packed(n=np.array([1, 3])),
+        packed(w=np.array([1e-9, -2.0, 0.0])),
+        packed(w=np.array([1e-9, -2.0])),
+        packed(more=np.zeros(2)),
+        pack("thing", {"n": 4}, content),
+    ):
+        assert departure(packed(), other) is None
