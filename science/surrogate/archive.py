@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,21 +67,34 @@ def departure(one: bytes, other: bytes) -> float | None:
         ArtefactError: the bytes are no archives.
     """
     (note, arrays), (other_note, others) = unpack(None, one), unpack(None, other)
-    if note != other_note or arrays.keys() != others.keys():
+    return _apart({"note": note, "arrays": arrays}, {"note": other_note, "arrays": others})
+
+
+def _apart(one: Any, other: Any) -> float | None:
+    if isinstance(one, dict) and isinstance(other, dict):
+        if one.keys() != other.keys():
+            return None
+        return _largest(_apart(value, other[name]) for name, value in one.items())
+    if isinstance(one, float | np.ndarray) and isinstance(other, float | np.ndarray):
+        return _numbers_apart(np.asarray(one), np.asarray(other))
+    return 0.0 if one == other else None
+
+
+def _largest(departures: Iterable[float | None]) -> float | None:
+    found = list(departures)
+    return None if None in found else max((d for d in found if d is not None), default=0.0)
+
+
+def _numbers_apart(one: NDArray[Any], other: NDArray[Any]) -> float | None:
+    if one.shape != other.shape or one.dtype != other.dtype:
         return None
-    largest = 0.0
-    for name, array in arrays.items():
-        beside = others[name]
-        if array.shape != beside.shape or array.dtype != beside.dtype:
-            return None
-        if array.tobytes() == beside.tobytes():
-            continue
-        if array.dtype.kind != "f" or not np.array_equal(np.isfinite(array), np.isfinite(beside)):
-            return None
-        there = np.isfinite(array)
-        apart = np.max(np.abs(array[there] - beside[there]), initial=0.0)
-        largest = max(largest, float(apart / np.max(np.abs(array[there]), initial=1e-300)))
-    return largest
+    if one.tobytes() == other.tobytes():
+        return 0.0
+    if one.dtype.kind != "f" or not np.array_equal(np.isfinite(one), np.isfinite(other)):
+        return None
+    there = np.isfinite(one)
+    apart = np.max(np.abs(one[there] - other[there]), initial=0.0)
+    return float(apart / np.max(np.abs(one[there]), initial=1e-300))
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -91,6 +91,8 @@ def test_last_digits_are_told_from_another_model() -> None:
         return pack("thing", {"n": 3}, content | changes)
 
     assert departure(packed(), packed()) == 0
+    noted = [pack("thing", {"limits": {"a": limit, "n": 2}}, content) for limit in (0.5, 0.5 + 1e-12)]
+    assert departure(*noted) == pytest.approx(2e-12, rel=0.1)
     assert departure(packed(), packed(w=np.array([3e-9, -2.0, np.nan]))) == pytest.approx(1e-9)
     for other in (
         packed(n=np.array([1, 3])),
