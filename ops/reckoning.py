@@ -4,7 +4,11 @@ A fault is *caught* when what it struck never became a label; *harmless* when it
 it would have been without the fault; *missed* otherwise: that label is poisoned. What would have been is not
 guessed at. Where a fault changes what is in a vial, the world is asked what the vial would hold without it. Where
 it changes what is seen of it, the vial is measured again without it, the agents say what they would have learnt, and
-the label must be no further from the truth than that.
+the label must be no further from the truth than that. A label that was taken back counts as none.
+
+A furnace that has drifted is harmless to a vial while it was off by less than its own run-to-run scatter: no two
+firings in an undisturbed furnace are closer to each other than that, so such a label is as right as theirs. Off is
+what its last calibration should have put right: the drift since then, and what the reference itself read wrong.
 """
 
 from __future__ import annotations
@@ -18,10 +22,11 @@ from typing import Any
 from bus.protocol import Recorded
 from contracts.campaigns import CampaignStarted
 from contracts.diffraction import MeasurementFailed
-from contracts.learning import ObservationRecorded, ObservationWithheld
+from contracts.instruments import StepKind
+from contracts.learning import ObservationRecorded, ObservationRetracted, ObservationWithheld
 from contracts.synthesis import SampleLost, SampleSynthesised, StepFailed
 from ops.second_opinion import would_be_learnt
-from simulators.bench import Bench
+from simulators.bench import RUN_SCATTER, Bench, Line
 from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import MAKING, MEASURING, Injected
 from simulators.world.vial import Contents, TruePhase
@@ -60,6 +65,9 @@ class Heard:
             self.started = event
         elif isinstance(event, SampleSynthesised):
             self.made[event.sample_id] = event
+        elif isinstance(event, ObservationRetracted):
+            self.labels.pop(event.sample_id, None)
+            self.kept_out.add(event.sample_id)
         elif isinstance(event, ObservationWithheld | SampleLost):
             self.kept_out.add(event.sample_id)
         elif isinstance(event, StepFailed):
@@ -164,9 +172,15 @@ def _judge_line(bench: Bench, fault: Injected, heard: Heard) -> Judged:
     """A furnace that grows hotter: which of the labels that came from it would be others."""
     line = next(line for line in bench.lines if line.name == fault.thing)
     steady = bench.without(fault.fault)
-    names = [name for name in heard.labels if line.actions_on(name)]
+    names = [name for name in heard.labels if _fired_wrong(bench, line, name)]
     poisoned = tuple(name for name in names if not _holds_the_same(bench, steady, name))
     return Judged(fault, Fate.MISSED if poisoned else Fate.HARMLESS, poisoned)
+
+
+def _fired_wrong(bench: Bench, line: Line, sample: str) -> bool:
+    """Whether a vial was ever fired while its furnace was further off than it scatters from run to run."""
+    firings = [e for e in line.actions_on(sample) if e.request["step"] == StepKind.FIRE]
+    return any(abs(bench.out_of_true(line, e.started_at)) >= RUN_SCATTER for e in firings)
 
 
 def _holds_the_same(one: Bench, other: Bench, sample: str) -> bool:

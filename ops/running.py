@@ -178,7 +178,8 @@ def _tell(order: Order, outcome: Outcome, console: Console) -> None:
         ("proposed", "proposed"), ("cleared", "cleared"), ("refused", "refused"), ("reviewed", "escalated"),
         ("declined in review", "declined_in_review"), ("synthesised", "synthesised"), ("lost", "lost"),
         ("failed steps", "failed_steps"), ("measured", "measured"), ("flagged", "flagged"), ("learnt", "learnt"),
-        ("withheld", "withheld"), ("successes", "successes"), ("events", "events"),
+        ("withheld", "withheld"), ("taken back", "retracted"), ("successes", "successes"),
+        ("calibrations", "calibrations"), ("events", "events"),
     ]  # fmt: skip
     for label, key in rows:
         table.add_row(label, str(s[key]))

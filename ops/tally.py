@@ -13,12 +13,19 @@ from bus.protocol import Recorded
 from contracts.campaigns import CampaignFinished, CampaignPaused, CampaignResumed, CampaignStarted
 from contracts.diffraction import AnalysisFlagged, PatternMeasured
 from contracts.event import Event
-from contracts.learning import ModelReleased, ObservationRecorded, ObservationWithheld
+from contracts.learning import ModelReleased, ObservationRecorded, ObservationRetracted, ObservationWithheld
 from contracts.planning import CandidateProposed
 from contracts.presence import AgentFaulted, LabTroubled
 from contracts.review import ReviewDecided
 from contracts.scheduling import RunScheduled
-from contracts.synthesis import SampleLost, SampleSynthesised, StepFailed, StepStarted
+from contracts.synthesis import (
+    FurnaceCalibrated,
+    FurnaceNotCalibrated,
+    SampleLost,
+    SampleSynthesised,
+    StepFailed,
+    StepStarted,
+)
 from contracts.trust import CandidateCleared, CandidateRefused, ReviewRequested
 
 DECISIONS = (CandidateProposed, CandidateCleared, CandidateRefused, ReviewRequested, RunScheduled)
@@ -41,7 +48,10 @@ class Tally:
     started: CampaignStarted | None = None
     finished: CampaignFinished | None = None
     caught: set[str] = field(default_factory=set)
-    taught: set[str] = field(default_factory=set)
+    labels: dict[str, ObservationRecorded] = field(default_factory=dict)
+    """By vial, those that were taken back left out."""
+    deviations: dict[str, list[float]] = field(default_factory=dict)
+    """Furnace → K by which each of its calibrations found it hotter than it said."""
     trajectory: list[float] = field(default_factory=list)
     _decisions: Any = field(default_factory=hashlib.sha256)
 
@@ -59,12 +69,10 @@ class Tally:
         self._keep(event)
 
     def _keep(self, event: Event) -> None:
-        if isinstance(event, ObservationRecorded):
-            self.successes += event.success
-            self.taught.add(event.sample_id)
-            if self.best is None or event.utility > self.best.utility:
-                self.best = event
-            self.trajectory.append(self.best.utility)
+        if isinstance(event, ObservationRecorded | ObservationRetracted):
+            self._learn(event)
+        elif isinstance(event, FurnaceCalibrated):
+            self.deviations.setdefault(event.furnace, []).append(event.deviation)
         elif isinstance(event, CampaignStarted):
             self.started = event
         elif isinstance(event, CampaignFinished):
@@ -79,6 +87,17 @@ class Tally:
             self.caught.add(event.sample_id)
         if (alarm := _alarm(event)) is not None:
             self.alarms.append(alarm)
+
+    def _learn(self, event: ObservationRecorded | ObservationRetracted) -> None:
+        if isinstance(event, ObservationRetracted):
+            self.labels.pop(event.sample_id, None)
+            self.caught.add(event.sample_id)
+        else:
+            self.labels[event.sample_id] = event
+        self.successes = sum(label.success for label in self.labels.values())
+        self.best = max(self.labels.values(), key=lambda label: label.utility, default=None)
+        if self.best is not None and isinstance(event, ObservationRecorded):
+            self.trajectory.append(self.best.utility)
 
     def note_garbage(self, error: UndecodableEventError) -> None:
         """Bytes in the log that never were an event."""
@@ -126,7 +145,11 @@ class Tally:
             "flagged": self.of(AnalysisFlagged),
             "learnt": self.of(ObservationRecorded),
             "withheld": self.of(ObservationWithheld),
+            "retracted": self.of(ObservationRetracted),
             "models": self.of(ModelReleased),
+            "calibrations": self.of(FurnaceCalibrated),
+            "not_calibrated": self.of(FurnaceNotCalibrated),
+            "calibrations_found_k": dict(sorted(self.deviations.items())),
             "agent_faults": self.of(AgentFaulted),
             "virtual_days": round(self.days, 3),
             "best_so_far": [round(u, 3) for u in self.trajectory],
@@ -138,6 +161,10 @@ def _alarm(event: Event) -> str | None:
     """What a person should know of, in a sentence."""
     if isinstance(event, ObservationWithheld | SampleLost):
         return f"{event.sample_id}: {event.reason}"
+    if isinstance(event, ObservationRetracted):
+        return f"{event.sample_id}: taken back: {event.reason}"
+    if isinstance(event, FurnaceNotCalibrated):
+        return f"{event.furnace} was not calibrated: {event.reason}"
     if isinstance(event, StepFailed):
         return f"{event.instrument}: {event.step.value} failed: {event.reason}"
     if isinstance(event, AgentFaulted):
@@ -158,7 +185,7 @@ def _words(event: Event) -> str | None:
     if isinstance(event, RunScheduled):
         return f"booked {event.run_id} with {len(event.samples)} vials on {event.furnace}"
     if isinstance(event, StepStarted):
-        return f"{event.step.value} {', '.join(event.sample_ids)[:48]} on {event.instrument}"
+        return " ".join(w for w in (event.step.value, ", ".join(event.sample_ids)[:48], "on", event.instrument) if w)
     if isinstance(event, PatternMeasured):
         return f"measured {event.sample_id}"
     if isinstance(event, AnalysisFlagged):

@@ -21,7 +21,13 @@ from contracts.diffraction import (
     PhasesIdentified,
 )
 from contracts.event import Event
-from contracts.learning import ModelRejected, ModelReleased, ObservationRecorded, ObservationWithheld
+from contracts.learning import (
+    ModelRejected,
+    ModelReleased,
+    ObservationRecorded,
+    ObservationRetracted,
+    ObservationWithheld,
+)
 from contracts.planning import BatchClosed, CandidateProposed, ProposalExhausted
 from contracts.presence import AgentFaulted, LabTroubled
 from contracts.review import ReviewDecided
@@ -60,7 +66,7 @@ class Candidate:
     flagged: AnalysisFlagged | None = None
     analysis: Analysis | None = None
     label: ObservationRecorded | None = None
-    withheld: ObservationWithheld | None = None
+    withheld: ObservationWithheld | ObservationRetracted | None = None
     ended: bool = False
     """Whether what became of its vial is known."""
 
@@ -165,7 +171,7 @@ class Story:
             self._measure(event)
         elif isinstance(event, PhasesIdentified | AnalysisFlagged):
             self._analyse(event)
-        elif isinstance(event, ObservationRecorded | ObservationWithheld):
+        elif isinstance(event, ObservationRecorded | ObservationRetracted | ObservationWithheld):
             self._learn(event)
         else:
             self._notice(event, recorded.envelope.time)
@@ -209,14 +215,16 @@ class Story:
         if isinstance(event, AnalysisFlagged):
             candidate.flagged = event
 
-    def _learn(self, event: ObservationRecorded | ObservationWithheld) -> None:
+    def _learn(self, event: ObservationRecorded | ObservationRetracted | ObservationWithheld) -> None:
         candidate = self.candidates.get(event.candidate_id) if event.candidate_id is not None else None
         if isinstance(event, ObservationWithheld):
             if candidate is None:
                 self.strangers.append((event.sample_id, event.reason))
                 return
             candidate.withheld = event
-        elif candidate is not None:
+        elif isinstance(event, ObservationRetracted) and candidate is not None:
+            candidate.label, candidate.withheld = None, event
+        elif isinstance(event, ObservationRecorded) and candidate is not None:
             candidate.label = event
         if candidate is not None:
             self._end(candidate)

@@ -26,7 +26,7 @@ def occupied(story: Story) -> dict[str, list[Block]]:
     rows: dict[str, list[Block]] = {name: [] for name in (*(f.name for f in plan.furnaces), plan.diffractometer)}
     for step in story.steps:
         kind = "fire" if step.step is StepKind.FIRE else "handle"
-        told = f"{step.step.value}: {', '.join(step.sample_ids)}"
+        told = f"{step.step.value}: {', '.join(step.sample_ids) or step.instrument}"
         rows.setdefault(step.instrument, []).append((step.started_at, step.ended_at, kind, told))
     for scan in story.scans:
         rows.setdefault(scan.instrument, []).append((scan.started_at, scan.ended_at, "scan", f"scan: {scan.sample_id}"))
@@ -94,7 +94,12 @@ def _failure(at: datetime, failed: StepFailed, days: _Days, rows: list[str]) -> 
 
 def _key() -> Node:
     at, drawn = LEFT, []
-    words = {"fire": "firing", "handle": "weighing, milling, loading", "scan": "diffraction", "failed": "failed step"}
+    words = {
+        "fire": "firing",
+        "handle": "weighing, milling, loading, calibration",
+        "scan": "diffraction",
+        "failed": "failed step",
+    }
     for kind, told in words.items():
         if kind == "failed":
             drawn.append(el("circle", class_="failed", cx=at + 7, cy=12, r=4))
@@ -108,4 +113,10 @@ def _key() -> Node:
 def caption(story: Story) -> str:
     """What is shown."""
     clock = "virtual" if story.started.virtual else "real"
-    return f"{plural(len(story.steps), 'step')} and {plural(len(story.scans), 'scan')} on the lab's {clock} clock."
+    words = f"{plural(len(story.steps), 'step')} and {plural(len(story.scans), 'scan')} on the lab's {clock} clock."
+    found = {name: max(deviations, key=abs) for name, deviations in sorted(story.tally.deviations.items())}
+    if not found:
+        return words
+    number = sum(map(len, story.tally.deviations.values()))
+    told = ", ".join(f"{name} by {deviation:+.1f} K" for name, deviation in found.items())
+    return f"{words} {plural(number, 'calibration')}; furthest off was found {told}."

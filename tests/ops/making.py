@@ -6,7 +6,7 @@ Chance draws the recipes, so that a hundred vials take a minute: enough to count
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from agents.designs import composition_of, recipe_of, space_of
 from agents.retrainer import Retrainer
 from agents.runtime import Lab, Runtime
-from agents.scheduler import run_length
+from agents.scheduler import CALIBRATION, calibration_due, run_length
 from agents.synthesis_robot import SynthesisRobot
 from agents.workers import Workers
 from agents.xrd_analyser import XrdAnalyser
@@ -61,6 +61,7 @@ def runs(plan: CampaignPlan, vials: int, over: timedelta | None = None) -> list[
     """
     rng = np.random.default_rng(1)
     free = dict.fromkeys((f.name for f in plan.laboratory.furnaces), BEGUN)
+    calibrated: dict[str, datetime] = {}
     found: list[RunScheduled] = []
     count = -(-vials // BATCH)
     for n in range(count):
@@ -78,17 +79,35 @@ def runs(plan: CampaignPlan, vials: int, over: timedelta | None = None) -> list[
         )
         furnace = min(free, key=lambda name: free[name])
         begins = free[furnace] if over is None else max(free[furnace], BEGUN + n / count * over)
+        calibration: Reservation | None = None
+        if calibration_due(plan, calibrated.get(furnace), begins):
+            calibration = Reservation(instrument=furnace, start=begins, end=begins + CALIBRATION)
+            begins = calibrated[furnace] = calibration.end
         ends = free[furnace] = begins + run_length(samples[0].recipe, len(samples))
         booked = Reservation(instrument=furnace, start=begins, end=ends)
-        found.append(RunScheduled(run_id=f"r-{n:04d}", furnace=furnace, samples=samples, reservations=(booked,)))
+        found.append(
+            RunScheduled(
+                run_id=f"r-{n:04d}",
+                furnace=furnace,
+                samples=samples,
+                reservations=(booked,),
+                calibration=calibration,
+            )
+        )
     return found
 
 
 async def make(
-    folder: Path, rates: FaultRates, *, seed: int = 1, vials: int = 48, over: timedelta | None = None
+    folder: Path,
+    rates: FaultRates,
+    *,
+    seed: int = 1,
+    vials: int = 48,
+    over: timedelta | None = None,
+    interval_days: float = 7.0,
 ) -> Made:
     """Makes, measures and learns from vials in a world with these faults; the recipes are the same in every world."""
-    plan = load_campaign("bso-match").plan
+    plan = load_campaign("bso-match", {"laboratory": {"calibration_interval_days": interval_days}}).plan
     clock, bus, heard = VirtualClock(BEGUN), MemoryBus(), Heard()
     faults = Faults(seed, rates)
     bench = Bench(seed, faults)

@@ -12,10 +12,11 @@ from contracts.event import Event
 from contracts.instruments import StepKind, StepRequest, StepSample
 from contracts.materials import Composition
 from contracts.synthesis import StepFailed
-from ops.reckoning import Fate, Heard, Judged, Reckoning, World, reckon
+from ops.reckoning import Fate, Heard, Judged, Reckoning, World, _holds_the_same, reckon
+from simulators.bench import RUN_SCATTER
 from simulators.faults import Injected
 from simulators.wear import WEEK
-from tests.agents.said import gone, observed, vial, withheld
+from tests.agents.said import gone, observed, retracted, vial, withheld
 from tests.contracts.examples import EPOCH, envelope, perovskite
 from tests.simulators.lab import FLAWLESS, SimulatedLab, weighed_recipe
 
@@ -108,6 +109,51 @@ async def test_a_drifted_furnace_poisons_the_labels_that_would_be_others(tmp_pat
     assert str(found.judged[0]) == "furnace-1: thermocouple drift (24.1), 1 labels"
     kept_out = await judged(lab, heard(observed(1), withheld(2)))
     assert [(j.fate, j.poisoned) for j in kept_out.judged] == [(Fate.HARMLESS, ())]
+
+
+async def calibrate(lab: SimulatedLab, key: str) -> None:
+    """Holds the furnace against the reference."""
+    await lab.line.start(StepRequest(key=key, step=StepKind.CALIBRATE, samples=()))
+    await lab.line.finish(key)
+
+
+async def test_a_label_that_was_taken_back_is_not_poisoned(tmp_path: Path) -> None:
+    """Kept out after all: neither what a line made nor what struck the vial itself counts against it."""
+    lab = lab_with(tmp_path, thermocouple_drift=1.0, misweigh=1.0)
+    await fire(lab, BZT, first=1, celsius=1250)
+    lab.clock.advance(24 * WEEK)
+    await fire(lab, BZT, first=2, celsius=1250)
+    found = await judged(lab, heard(withheld(1), observed(2), retracted(2)))
+    fates = {(j.fault.fault, j.fault.thing): j.fate for j in found.judged}
+    assert fates["misweigh", vial(2)] is Fate.CAUGHT
+    assert not found.poisoned
+
+
+async def test_a_drift_within_the_scatter_from_run_to_run_is_harmless(tmp_path: Path) -> None:
+    """In steps of half a week, no label is poisoned before the furnace is three kelvin off, and some are beyond it."""
+    lab = lab_with(tmp_path, thermocouple_drift=1.0)
+    began = lab.clock.now()
+    for n in range(1, 25):
+        await fire(lab, BZT, first=n, celsius=1150)
+        lab.clock.set(began + n * WEEK / 2)
+    found = await judged(lab, heard(*(observed(n) for n in range(1, 25))))
+    weeks = {n: (lab.line.actions_on(vial(n))[-1].started_at - began) / WEEK for n in range(1, 25)}
+    assert {weeks[n] >= RUN_SCATTER for n in weeks if vial(n) in found.poisoned} == {True}
+    steady = lab.bench.without("thermocouple_drift")
+    other = {n for n in weeks if not _holds_the_same(lab.bench, steady, vial(n))}
+    assert {n for n in other if weeks[n] >= RUN_SCATTER} == {n for n in weeks if vial(n) in found.poisoned}
+
+
+async def test_a_calibrated_furnace_poisons_nothing(tmp_path: Path) -> None:
+    """Half a year of drift, put right every week: what is left is less than a furnace scatters; no label is wrong."""
+    lab = lab_with(tmp_path, thermocouple_drift=1.0)
+    for n in range(1, 25):
+        await calibrate(lab, f"calibration/{n}")
+        lab.clock.advance(0.9 * WEEK)
+        await fire(lab, BZT, first=n, celsius=1250)
+    found = await judged(lab, heard(*(observed(n) for n in range(1, 25))))
+    assert [(j.fate, j.poisoned) for j in found.judged] == [(Fate.HARMLESS, ())]
+    assert found.judged[0].fault.magnitude < 1.3, "the ledger tells how far it had drifted at most"
 
 
 async def test_a_message_is_harmless_unless_its_action_failed(tmp_path: Path) -> None:

@@ -84,3 +84,17 @@ def test_a_log_without_a_beginning_is_refused() -> None:
         tell(recorded([said.proposed(1)]), "here")
     with pytest.raises(ReportError, match="got 0 readable events"):
         tell([], "here")
+
+
+def test_a_label_that_is_taken_back_is_none() -> None:
+    """The candidate ends as withheld, with the reason of the retraction, and the next best is the best."""
+    told = story(
+        said.proposed(1), said.proposed(2), said.made(1), said.made(2), label(1, 0.5), label(2, 0.9), said.retracted(2)
+    )
+    assert [c.fate for c in told.candidates.values()] == [Fate.LEARNT, Fate.WITHHELD]
+    assert told.candidates["c-0002"].why == "its furnace was too hot"
+    assert [c.name for c in told.ends] == ["c-0001", "c-0002"]
+    assert told.best is told.candidates["c-0001"]
+    assert told.tally.best is not None
+    assert told.tally.best.sample_id == "c-0001-v1"
+    assert told.tally.summary()["retracted"] == 1

@@ -34,3 +34,10 @@ def test_an_instrument_that_the_plan_does_not_name_has_a_row() -> None:
 def test_nothing_done_is_nothing_drawn() -> None:
     """Before the first step there is no figure."""
     assert timeline(story(said.proposed(1))) is None
+
+
+def test_calibrations_are_told_with_the_worst_that_they_found() -> None:
+    """How many there were, and for each furnace the deviation that is furthest from none, with its sign."""
+    found = [said.calibrated(0.4), said.calibrated(-6.25), said.calibrated(2.0, "furnace-2"), said.calibrated(5.0)]
+    told = caption(story(step(1), *found))
+    assert told.endswith("4 calibrations; furthest off was found furnace-1 by -6.2 K, furnace-2 by +2.0 K.")
