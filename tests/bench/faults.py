@@ -3,8 +3,8 @@
 ``python -m tests.bench.faults [--vials 400] [--weeks 24] [--times 1] [--seed 1] [--only misweigh] [--interval 7]``
 
 With ``--only`` that one fault strikes every time, so that a hundred vials say how many of a hundred are caught; one
-that comes with time, such as ``thermocouple_drift``, comes at its rate over all the weeks. ``--interval`` says how many days
-a furnace is believed after a calibration, 0 for ever.
+that comes with time, such as ``thermocouple_drift``, comes at its rate over all the weeks. ``--interval`` says how many
+days a furnace is believed after a calibration, 0 for ever.
 """
 
 from __future__ import annotations
