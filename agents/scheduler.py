@@ -173,7 +173,7 @@ class Scheduler(KeepsBook[SchedulerMemory]):
         for group in groups.values():
             rest = group
             while rest:
-                furnace = min(plan.laboratory.furnaces, key=lambda f: (diary.free(f.name), f.name))
+                furnace = min(plan.laboratory.furnaces, key=lambda f: (diary.free_since(f.name), f.name))
                 load, rest = rest[: furnace.capacity], rest[furnace.capacity :]
                 yield diary.book(furnace.name, load)
 
@@ -186,6 +186,10 @@ class _Diary:
     now: datetime
     memory: SchedulerMemory
     """The scheduler's, to write in: what is said now is heard only later."""
+
+    def free_since(self, instrument: str) -> datetime:
+        """Since when an instrument is free, or from when."""
+        return self.memory.booked_until.get(instrument, self.now)
 
     def free(self, instrument: str, since: datetime | None = None) -> datetime:
         """From when an instrument is free; now or `since` at the earliest."""

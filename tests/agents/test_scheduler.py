@@ -96,6 +96,20 @@ async def test_the_furnace_that_is_free_first_is_taken() -> None:
     assert first.begins == second.begins == EPOCH
 
 
+async def test_of_two_free_furnaces_the_one_that_has_been_free_longer_is_taken() -> None:
+    """As logs have it since the first scheduler: names decide only between furnaces that are free since one moment."""
+    scheduler = Scheduler()
+    MOMENT.set(Moment(now=EPOCH, rng=lambda: None))
+    scheduler.fold(started(laboratory=laboratory(furnace_1=1, furnace_2=1)))
+    hours = {"furnace-1": 2, "furnace-2": 1}
+    scheduler.memory.booked_until = {name: EPOCH + timedelta(hours=n) for name, n in hours.items()}
+    MOMENT.set(Moment(now=EPOCH + timedelta(hours=9), rng=lambda: None))
+    scheduler.fold(proposed(1, size=1))
+    scheduler.fold(cleared(1))
+    [run] = [event async for event in scheduler.book(cleared(1))]
+    assert (run.furnace, run.begins >= EPOCH + timedelta(hours=9)) == ("furnace-2", True)
+
+
 async def test_the_next_batch_knows_what_is_booked() -> None:
     """Over a restart, too: bookings are folded from the log."""
     lab = house(furnace_1=1)
