@@ -4,13 +4,15 @@
 
     BusError
     ├── BusConnectionError          no server answers
+    ├── IdentityError               a key is missing, or open to everybody, or no key
     ├── ServerStartError            the embedded server does not start
     ├── StreamConfigurationError    the live stream is not the pinned one
     ├── PublishError                an event could not be stored
     │   ├── PermissionDeniedError   the server forbids it
     │   ├── DuplicateConflictError  the id is taken by other content
     │   ├── EventTooLargeError      it does not fit into an entry of the ledger
-    │   └── StreamFullError         the log has reached its size limit
+    │   ├── StreamFullError         the log has reached its size limit
+    │   └── EvidenceAtRiskError     the stream was tampered with or damaged: nothing is added to it
     ├── NoLogError                  there is no log where one is looked for
     ├── GapError                    a sequence number is missing from the log
     ├── UndecodableEventError       stored bytes that are no event of ours
@@ -28,6 +30,10 @@ class BusError(Exception):
 
 class BusConnectionError(BusError):
     """No server answers."""
+
+
+class IdentityError(BusError):
+    """A key is missing, or open to everybody, or no key."""
 
 
 class ServerStartError(BusError):
@@ -89,6 +95,10 @@ class NoLogError(BusError):
             f"Expected the folder of a run (with store/jetstream or ledger inside), got {where}. "
             "Give the --out folder of athanor run or athanor up, or the URL of a server: nats://HOST:PORT."
         )
+
+
+class EvidenceAtRiskError(PublishError):
+    """The stream was tampered with or damaged: nothing is added to it any more."""
 
 
 class GapError(BusError):

@@ -6,52 +6,52 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Collection
-from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
-import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from bus.codec import CONTENT_TYPE, decode, encode
+from bus.correlating import frame
 from bus.errors import (
-    BusConnectionError,
     BusError,
     DuplicateConflictError,
     EventTooLargeError,
+    EvidenceAtRiskError,
     GapError,
-    PublishError,
     StreamConfigurationError,
-    StreamFullError,
     UndecodableEventError,
 )
+from bus.identities import PROVISIONER
 from bus.protocol import MAX_EVENT, Blobs, OnTrouble, Receipt, Recorded
-from bus.pulling import NANOSECONDS, ConsumerGoneError, position_of, pull
-from bus.subjects import campaign_filter, filters, is_dead_letter, subject_of
-from bus.subscription import JetStreamSubscription
+from bus.publishing import PUBLICATION
+from bus.pulling import Stored
+from bus.subjects import campaign_filter, dead_letters, filters, is_dead_letter, subject_of
+from bus.subscription import Durable, JetStreamSubscription
+from bus.switchboard import Keys, Switchboard
 from bus.topology import DEFAULT_MAX_BYTES, STREAM, check_stream, consumer_settings, stream_settings
 from bus.wire import API, ApiError, Inbox, Wire
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.event import Event
 
-CLOSE_WITHIN = 5.0
-"""Real seconds that a connection may take to close."""
 REMAKE = 5
 """How often a consumer is made anew that comes with another one's memory."""
 _NOT_FOUND = 404
-_PUBLICATION = "Athanor-Publication"
-"""Header that tells one call of `publish` from another one that says the same."""
-_FULL = frozenset({10077, 10122, 10023, 10047})
+_MISSING = "404"
+READ_BATCH = 1000
+"""Messages of the past asked for at once."""
+_SILENCE = 5.0
+"""Seconds without a message after which what is missing is asked for once more."""
+_HEADERS = {"Content-Type": CONTENT_TYPE}
 
 
 class JetStreamBus:
     """A bus on a NATS server with JetStream."""
 
-    def __init__(self, wire: Wire, blobs: Blobs) -> None:
-        self.wire = wire
+    def __init__(self, board: Switchboard, blobs: Blobs) -> None:
+        self.board = board
         self.blobs = blobs
+        self._stopped: BusError | None = None
 
     @classmethod
     async def connect(
@@ -62,6 +62,7 @@ class JetStreamBus:
         on_trouble: OnTrouble = lambda _: None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         within: float = 10.0,
+        keys: Keys = None,
     ) -> JetStreamBus:
         """Connects, and makes the stream if there is none.
 
@@ -71,35 +72,27 @@ class JetStreamBus:
             on_trouble: told what the bus notices by itself.
             max_bytes: size limit of a stream that is made now.
             within: seconds to wait for the first connection; later ones are tried for ever.
+            keys: a folder with a key for each who speaks, or the one identity of this process; none by default.
 
         Raises:
-            BusConnectionError: no server answers at `url`.
+            BusConnectionError: no server answers at `url`, or it does not let us in.
             StreamConfigurationError: there is a stream, and it is not as pinned.
+            PermissionDeniedError: there is no stream, and we may not make it.
+            IdentityError: a key cannot be used.
         """
-        wire = Wire(Client(), on_trouble)
+        board = await Switchboard.connect(url, on_trouble, within, keys)
+        bus = cls(board, blobs)
         try:
-            await asyncio.wait_for(
-                wire.client.connect(
-                    url,
-                    name="athanor",
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # any number of seconds does
-                    error_cb=wire.noticed,
-                    disconnected_cb=wire.disconnected,
-                    reconnected_cb=wire.reconnected,
-                    pending_size=8 * 1024 * 1024,
-                ),
-                within,
-            )
-        except (TimeoutError, OSError, nats.errors.Error) as error:
-            await cls(wire, blobs).close()
-            raise BusConnectionError(
-                f"Expected a NATS server at {url}, got no connection within {within:.0f} s ({error or 'no answer'}). "
-                "Start the server, or leave --nats out to use the embedded one."
-            ) from error
-        bus = cls(wire, blobs)
-        await bus._provision(max_bytes)
+            await bus._provision(max_bytes)
+        except BaseException:
+            await bus.close()
+            raise
         return bus
+
+    @property
+    def wire(self) -> Wire:
+        """The connection that reads."""
+        return self.board.wire
 
     async def _provision(self, max_bytes: int) -> None:
         try:
@@ -109,13 +102,15 @@ class JetStreamBus:
                 raise StreamConfigurationError(
                     f"Expected JetStream to be enabled on the server, got: {error}. Start it with JetStream."
                 ) from error
+            wire = await self.board.of(PROVISIONER)
             try:
-                await self.wire.api(f"STREAM.CREATE.{STREAM}", stream_settings(max_bytes))
+                await wire.api(f"STREAM.CREATE.{STREAM}", stream_settings(max_bytes))
             except ApiError as refused:
                 raise StreamConfigurationError(
                     f"Expected to make the stream {STREAM}, got: {refused}. The server must be nats-server 2.15 or "
                     "later with JetStream and room on its disk."
                 ) from refused
+            await self.board.let_go(PROVISIONER)
             await self.check()
 
     async def check(self) -> None:
@@ -132,46 +127,54 @@ class JetStreamBus:
         payload = encode(envelope)
         if len(payload) > MAX_EVENT:
             raise EventTooLargeError(envelope.type, len(payload), MAX_EVENT)
-        headers = {"Nats-Msg-Id": str(envelope.id), "Content-Type": CONTENT_TYPE}
+        headers = {"Nats-Msg-Id": str(envelope.id), **_HEADERS}
         if envelope.traceparent:
             headers["traceparent"] = envelope.traceparent
-        headers[_PUBLICATION] = uuid4().hex
-        receipt = await self.store_raw(subject_of(envelope.campaign, envelope.type), payload, headers)
+        receipt, name = await self._store(
+            envelope.source.rpartition("/")[2], subject_of(envelope.campaign, envelope.type), payload, headers
+        )
         if receipt.duplicate:
             stored = await self._stored(receipt.sequence)
             if stored.data != payload:
                 raise DuplicateConflictError(str(envelope.id), receipt.sequence)
-            if (stored.headers or {}).get(_PUBLICATION) == headers[_PUBLICATION]:
+            if (stored.headers or {}).get(PUBLICATION) == name:
                 return Receipt(receipt.sequence, duplicate=False)  # the first answer was lost with its server
         return receipt
 
+    async def _store(self, speaker: str, subject: str, payload: bytes, headers: dict[str, str]) -> tuple[Receipt, str]:
+        if self._stopped is not None:
+            raise EvidenceAtRiskError(str(self._stopped))
+        wire = self.board.now(speaker) or await self.board.of(speaker)
+        return await wire.publisher.publish(subject, payload, headers)
+
     async def store_raw(self, subject: str, payload: bytes, headers: dict[str, str]) -> Receipt:
-        """Stores bytes under a subject of the stream.
+        """Stores bytes under a subject of the stream, over the connection that reads.
 
         Raises:
             StreamFullError: the log has reached its size limit.
             PublishError: the server refused them for another reason.
         """
-        answer = json.loads((await self.wire.ask(subject, payload, headers)).data)
-        if (error := answer.get("error")) is None:
-            return Receipt(int(answer["seq"]), duplicate=bool(answer.get("duplicate", False)))
-        if error.get("err_code") in _FULL:
-            raise StreamFullError(
-                f"Expected room in the stream {STREAM}, got: {error['description']}. Nothing was dropped: make room "
-                "or raise the limit, then start again."
-            )
-        raise PublishError(f"Expected {subject} to be stored, got: {error.get('description', error)}.")
+        return (await self.wire.publisher.publish(subject, payload, headers))[0]
+
+    async def set_aside(self, durable: Durable, payload: bytes, headers: dict[str, str]) -> None:
+        """Copies bytes to the dead-letter subject of a durable consumer."""
+        await self._store(durable.speaker, dead_letters(durable.campaign, durable.name), payload, headers)
+
+    def stop_publishing(self, reason: BusError) -> None:
+        """Takes nothing more: whoever says something from now on gets an error that tells why."""
+        self._stopped = reason
 
     async def _stored(self, sequence: int) -> Msg:
         return await self.wire.ask(f"{API}.DIRECT.GET.{STREAM}", json.dumps({"seq": sequence}).encode())
 
     async def subscribe(self, durable: str, campaign: str, kinds: Collection[type[Event]]) -> JetStreamSubscription:
         """Goes on after what was acknowledged; see `bus.protocol.Bus`."""
-        subscription = JetStreamSubscription(self, durable, campaign, filters(campaign, kinds))
+        who = Durable(durable, campaign)
+        subscription = JetStreamSubscription(self, await self.board.of(who.speaker), who, filters(campaign, kinds))
         await subscription.begin()
         return subscription
 
-    async def make_consumer(self, durable: str, subjects: list[str], floor: int) -> None:
+    async def make_consumer(self, durable: str, subjects: list[str], floor: int, wire: Wire | None = None) -> None:
         """A durable consumer of what comes after `floor`, in place of any of that name.
 
         A server that was killed while it made a consumer denies that there is one, and gives the next of that name the
@@ -180,20 +183,22 @@ class JetStreamBus:
         Raises:
             BusError: the server cannot make one that begins there.
         """
+        wire = wire or self.wire
         settings = consumer_settings(durable, subjects, start=floor + 1 if floor else None)
         for _ in range(REMAKE):
             with contextlib.suppress(ApiError):  # there may be none
-                await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{durable}")
-            if await self._create_consumer(durable, settings) <= floor:
+                await wire.api(f"CONSUMER.DELETE.{STREAM}.{durable}")
+            if await self._create_consumer(wire, durable, settings) <= floor:
                 return
         raise BusError(
             f"Expected a consumer {durable} that begins after {floor}, got one with the memory of another {REMAKE} "
             "times. Stop the broker, and start it again."
         )
 
-    async def _create_consumer(self, durable: str, settings: dict[str, Any]) -> int:
+    @staticmethod
+    async def _create_consumer(wire: Wire, durable: str, settings: dict[str, Any]) -> int:
         """Makes it, and gives the last place that it takes for acknowledged or sent."""
-        told = await self.wire.api(
+        told = await wire.api(
             f"CONSUMER.CREATE.{STREAM}.{durable}", {"stream_name": STREAM, "config": settings, "action": "create"}
         )
         return max(int(told[what]["stream_seq"]) for what in ("ack_floor", "delivered"))
@@ -230,58 +235,63 @@ class JetStreamBus:
         if last < start:
             return
         prefix = campaign_filter(campaign)[:-1] if campaign else ""
-        async for subject, sequence, at, payload in self._raw(start, last):
-            if not subject.startswith(prefix) or is_dead_letter(subject):
+        async for stored in self._raw(start, last):
+            if not stored.subject.startswith(prefix) or is_dead_letter(stored.subject):
                 continue
             try:
-                envelope = decode(payload)
+                envelope = decode(stored.payload)
             except ContractError as error:
-                raise UndecodableEventError(sequence, str(error)) from error
-            yield Recorded(sequence, subject, envelope, payload, at)
+                raise UndecodableEventError(stored.sequence, str(error)) from error
+            yield Recorded(stored.sequence, stored.subject, envelope, stored.payload, stored.at)
 
-    async def _raw(self, start: int, last: int) -> AsyncIterator[tuple[str, int, datetime, bytes]]:
+    async def _raw(self, start: int, last: int) -> AsyncIterator[Stored]:
         """Stored messages from `start` to `last`, checked for gaps.
 
-        A broken connection or a restarted server loses what was on its way, and forgets the reader: whatever is
-        missing is asked for once more by a new one. Only what a new reader does not get is missing from the log.
+        A broken connection or a restarted server loses what was on its way: whatever is missing is asked for once
+        more. Only what is not there then is missing from the log.
         """
         expected = start
         while expected <= last:
             first = expected
-            async for message in self._read_on(expected):
-                place = position_of(message)
-                if place.sequence != expected:
+            async for stored in self._read_on(expected):
+                if stored.sequence != expected:
                     if expected == first:
-                        raise GapError(expected, place.sequence)
+                        raise GapError(expected, stored.sequence)
                     break
                 expected += 1
-                yield message.subject, place.sequence, place.stored_at, message.data
+                yield stored
                 if expected > last:
                     return
 
-    async def _read_on(self, start: int) -> AsyncIterator[Msg]:
-        """Stored messages from `start` by a consumer of their own, until it falls silent.
+    async def _read_on(self, start: int) -> AsyncIterator[Stored]:
+        """Stored messages from `start` on, batch by batch, until the server falls silent.
+
+        No consumer is made for it: whoever may only read needs no leave to make one.
 
         Raises:
             GapError: there is nothing at `start` or behind it.
         """
         inbox = await Inbox.open(self.wire.client)
-        config = {
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": start,
-            "ack_policy": "none",
-            "inactive_threshold": 60 * NANOSECONDS,
-            "replay_policy": "instant",
-        }
+        subject = f"{API}.DIRECT.GET.{STREAM}".encode()
         try:
-            made = await self.wire.api(f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
-            if int(made.get("num_pending", 0)) == 0:
-                raise GapError(start, await self.last_sequence() + 1)
-            with contextlib.suppress(ConsumerGoneError):
-                async for message in pull(self.wire, made["name"], inbox, until_quiet=True):
-                    yield message
-            with contextlib.suppress(ApiError):  # a restarted server has forgotten it already
-                await self.wire.api(f"CONSUMER.DELETE.{STREAM}.{made['name']}")
+            while True:
+                ask = json.dumps({"seq": start, "batch": READ_BATCH}).encode()
+                self.wire.correlator.write(frame(subject, inbox.subject.encode(), b"", ask))
+                got = False
+                while (message := await inbox.next(_SILENCE)) is not None:
+                    headers = message.headers or {}
+                    if (status := headers.get("Status")) is not None:
+                        break
+                    got, stored = True, Stored.of(message.data, headers)
+                    start = stored.sequence + 1
+                    yield stored
+                if message is None:
+                    return
+                if status == _MISSING:
+                    raise GapError(start, await self.last_sequence() + 1)
+                if not got:  # nobody keeps the stream at this moment
+                    await asyncio.sleep(0.1)
+                    return
         finally:
             await inbox.close()
 
@@ -297,10 +307,4 @@ class JetStreamBus:
 
     async def close(self) -> None:
         """Lets go of the server, whether it is still there or not."""
-        client = self.wire.client
-        if not client.is_connected:
-            # the client library would try to send what waits, and leave everything open when it cannot
-            client._pending, client._pending_data_size = [], 0  # noqa: SLF001  it has no other way to drop it
-        with contextlib.suppress(OSError, nats.errors.Error):
-            async with asyncio.timeout(CLOSE_WITHIN):
-                await client.close()
+        await self.board.close()

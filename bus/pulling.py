@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from bus.topology import STREAM
-from bus.wire import API, Inbox, Wire
+from bus.wire import API, Inbox, Wire, denial
 
 BATCH = 200
 """Messages asked for at once; larger batches only add latency."""
@@ -41,6 +41,26 @@ class Place:
     """When it was stored."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message of the past."""
+
+    sequence: int
+    """In the log."""
+    subject: str
+    """Where it was published."""
+    at: datetime
+    """When it was stored."""
+    payload: bytes
+    """The stored bytes."""
+
+    @classmethod
+    def of(cls, payload: bytes, headers: Mapping[str, str]) -> Stored:
+        """A message as the server gives it, with its place in headers."""
+        at = datetime.fromisoformat(headers["Nats-Time-Stamp"])
+        return cls(int(headers["Nats-Sequence"]), headers["Nats-Subject"], at, payload)
+
+
 def position_of(message: Msg) -> Place:
     """The place that a delivered message's reply subject tells."""
     # $JS.ACK.<stream>.<consumer>.<attempt>.<stream seq>.<consumer seq>.<nanoseconds>.<pending>, or with
@@ -65,21 +85,25 @@ async def pull(
 
     Raises:
         ConsumerGoneError: the server knows no such consumer (any more).
+        PermissionDeniedError: the server forbids to ask for them.
     """
     wanted, asked_at, heard = 0, 0.0, True
     body = json.dumps({"batch": BATCH, "expires": int(EXPIRES * NANOSECONDS)}).encode()
+    subject = f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"
     while not done() and not wire.client.is_closed:
         if wanted <= 0 or time.monotonic() - asked_at > EXPIRES + 0.5:
             if until_quiet and not heard:
                 return
             try:
-                await wire.client.publish(f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{consumer}", body, inbox.subject)
+                await wire.client.publish(subject, body, inbox.subject)
             except nats.errors.OutboundBufferLimitError:
                 await asyncio.sleep(0.2)
                 continue
             wanted, asked_at, heard = BATCH, time.monotonic(), False
         message = await inbox.next(EXPIRES + 0.5)
         if message is None:
+            if (words := wire.denied.pop(subject.lower(), None)) is not None:
+                raise denial(subject, words)
             continue  # the request was lost with a connection: ask again
         if message.headers and "Status" in message.headers and not message.reply.startswith("$JS.ACK"):
             if message.headers["Status"] == _NO_RESPONDERS or "Deleted" in message.headers.get("Description", ""):

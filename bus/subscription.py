@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
@@ -14,8 +15,7 @@ from bus.codec import decode
 from bus.errors import UndecodableEventError
 from bus.protocol import Recorded
 from bus.pulling import NANOSECONDS, ConsumerGoneError, Place, position_of, pull
-from bus.subjects import dead_letters
-from bus.wire import Inbox
+from bus.wire import Inbox, Wire
 from contracts.errors import ContractError
 
 if TYPE_CHECKING:
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 STILL_WORKING = 20.0
 """Seconds between the signs of life that keep unacknowledged deliveries ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """A durable consumer of one campaign."""
+
+    name: str
+    campaign: str
+
+    @property
+    def speaker(self) -> str:
+        """Whose it is: ``<campaign>-<agent>`` is the agent's."""
+        return self.name.removeprefix(f"{self.campaign}-")
 
 
 class JetStreamDelivery:
@@ -55,9 +68,9 @@ class JetStreamSubscription:
     break. What was delivered before then comes once more.
     """
 
-    def __init__(self, bus: JetStreamBus, durable: str, campaign: str, subjects: list[str]) -> None:
-        self._bus, self._durable, self._campaign, self._subjects = bus, durable, campaign, subjects
-        self._inbox = Inbox(bus.wire.client)
+    def __init__(self, bus: JetStreamBus, wire: Wire, durable: Durable, subjects: list[str]) -> None:
+        self._bus, self._wire, self._durable, self._subjects = bus, wire, durable, subjects
+        self._inbox = Inbox(wire.client)
         self._outstanding: dict[int, str] = {}
         self._last = 0
         self._expected = 1
@@ -71,9 +84,9 @@ class JetStreamSubscription:
         """
         await self._inbox.close()
         mine = min(self._outstanding, default=self._last + 1) - 1
-        floor = max(await self._bus.acknowledged(self._durable), mine)
-        await self._bus.make_consumer(self._durable, self._subjects, floor)
-        self._inbox, self._expected = await Inbox.open(self._bus.wire.client), 1
+        floor = max(await self._bus.acknowledged(self._durable.name), mine)
+        await self._bus.make_consumer(self._durable.name, self._subjects, floor, self._wire)
+        self._inbox, self._expected = await Inbox.open(self._wire.client), 1
         if self._beating is None:
             self._beating = asyncio.create_task(self._beat())
 
@@ -83,8 +96,8 @@ class JetStreamSubscription:
         A killed server may have forgotten that it delivered this: it then ignores the acknowledgement and delivers
         once more, which is what consumers are prepared for.
         """
-        while await self._bus.wire.ask_once(reply, b"+ACK") is None:
-            floor, delivered = await self._bus.position(self._durable)
+        while await self._wire.ask_once(reply, b"+ACK") is None:
+            floor, delivered = await self._bus.position(self._durable.name)
             if floor >= sequence or delivered < sequence:
                 break
         self._outstanding.pop(sequence, None)
@@ -92,15 +105,15 @@ class JetStreamSubscription:
     async def refuse(self, reply: str, delay: float) -> None:
         """Gives a delivery back."""
         body = b"-NAK " + json.dumps({"delay": int(delay * NANOSECONDS)}).encode() if delay else b"-NAK"
-        await self._bus.wire.client.publish(reply, body)
+        await self._wire.client.publish(reply, body)
 
     async def set_aside(self, payload: bytes, sequence: int, event_id: str, reason: str) -> None:
         """Copies bytes to the dead-letter subject, once."""
-        await self._bus.store_raw(
-            dead_letters(self._campaign, self._durable),
+        await self._bus.set_aside(
+            self._durable,
             payload,
             {
-                "Nats-Msg-Id": f"dead/{self._durable}/{sequence}",
+                "Nats-Msg-Id": f"dead/{self._durable.name}/{sequence}",
                 "Athanor-Event": event_id,
                 "Athanor-Sequence": str(sequence),
                 "Athanor-Reason": " ".join(reason.split())[:500].encode("ascii", "replace").decode(),
@@ -122,19 +135,19 @@ class JetStreamSubscription:
         while True:
             await asyncio.sleep(STILL_WORKING)
             for reply in tuple(self._outstanding.values()):
-                await self._bus.wire.client.publish(reply, b"+WPI")
+                await self._wire.client.publish(reply, b"+WPI")
 
     async def _deliveries(self) -> AsyncIterator[JetStreamDelivery]:
-        while not self._closed and not self._bus.wire.client.is_closed:
+        while not self._closed and not self._wire.client.is_closed:
             with contextlib.suppress(ConsumerGoneError):
-                async for message in pull(self._bus.wire, self._durable, self._inbox, lambda: self._closed):
+                async for message in pull(self._wire, self._durable.name, self._inbox, lambda: self._closed):
                     place = position_of(message)
                     if place.delivery > self._expected:
                         break  # some were lost on the way
                     self._expected = place.delivery + 1
                     if (delivery := await self._opened(message, place)) is not None:
                         yield delivery
-            if not self._closed and not self._bus.wire.client.is_closed:
+            if not self._closed and not self._wire.client.is_closed:
                 await self.begin()
 
     async def _opened(self, message: Msg, place: Place) -> JetStreamDelivery | None:

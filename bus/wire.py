@@ -16,12 +16,18 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from bus.correlating import Correlator, frame, listen
 from bus.errors import BusConnectionError, BusError, PermissionDeniedError
+from bus.identities import Identity
 from bus.protocol import OnTrouble
+from bus.publishing import Publisher
 
 API = "$JS.API"
 ANSWER_WITHIN = 5.0
 """Seconds to wait for the server's answer before asking again under the same id."""
+CLOSE_WITHIN = 5.0
+"""Real seconds that a connection may take to close."""
+_NO_RESPONDERS = "503"
 
 
 class ApiError(Exception):
@@ -32,6 +38,10 @@ class ApiError(Exception):
         super().__init__(str(error.get("description", error)))
 
 
+class _LostError(Exception):
+    """The connection broke while a request was on its way."""
+
+
 @dataclass
 class Wire:
     """A connection, and what it noticed by itself."""
@@ -40,6 +50,66 @@ class Wire:
     on_trouble: OnTrouble
     denied: dict[str, str] = field(default_factory=dict)
     """Subject in lower case, as the client library tells it → the server's words."""
+    correlator: Correlator = field(init=False)
+    publisher: Publisher = field(init=False)
+    _asked: dict[str, tuple[str, asyncio.Future[Msg]]] = field(default_factory=dict)
+    """Token → subject in lower case, and its answer."""
+
+    def __post_init__(self) -> None:
+        self.correlator = Correlator(self.client)
+        self.publisher = Publisher(self.correlator)
+
+    @classmethod
+    async def connect(
+        cls, url: str, on_trouble: OnTrouble, *, within: float = 10.0, identity: Identity | None = None
+    ) -> Wire:
+        """Connects; from then on the connection is tried again for ever.
+
+        Args:
+            url: ``nats://host:port``.
+            on_trouble: told what the connection notices by itself.
+            within: seconds to wait for the first connection.
+            identity: who connects; nobody in particular by default.
+
+        Raises:
+            BusConnectionError: no server answers at `url`, or it does not let us in.
+        """
+        wire = cls(Client(), on_trouble)
+        refusals: list[str] = []
+
+        async def noticed(error: Exception) -> None:
+            refusals.append(str(error))
+            await wire.noticed(error)
+
+        try:
+            await asyncio.wait_for(
+                wire.client.connect(
+                    url,
+                    name=f"athanor {identity.name}" if identity else "athanor",
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # any number of seconds does
+                    error_cb=noticed,
+                    disconnected_cb=wire.disconnected,
+                    reconnected_cb=wire.reconnected,
+                    pending_size=8 * 1024 * 1024,
+                    **(identity.options() if identity else {}),
+                ),
+                within,
+            )
+            await wire.correlator.open()
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            await wire.close()
+            if any("authorization" in told.lower() for told in refusals):
+                who = identity.name if identity else "anybody without a key"
+                raise BusConnectionError(
+                    f"Expected the NATS server at {url} to let {who} in, got a refusal ({refusals[-1]}). Give the key "
+                    "of a user that it knows (--nkey, --creds, or nats://user:password@host)."
+                ) from error
+            raise BusConnectionError(
+                f"Expected a NATS server at {url}, got no connection within {within:.0f} s ({error or 'no answer'}). "
+                "Start the server, or leave --nats out to use the embedded one."
+            ) from error
+        return wire
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> Msg:
         """A request, repeated until the server answers; over reconnects and restarts.
@@ -61,18 +131,23 @@ class Wire:
             PermissionDeniedError: the server forbids it.
             BusConnectionError: the connection was closed for good.
         """
+        if self.client.is_closed or self.client.is_draining:
+            raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
+        await self.correlator.open()
+        reply, token, answer = self.correlator.expect()
+        self._asked[token] = subject.lower(), answer
+        lines = "".join(f"{key}: {value}\r\n" for key, value in (headers or {}).items()).encode()
         try:
-            answer = await self.client.request(subject, payload, timeout=ANSWER_WITHIN, headers=headers)
-        except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
-            raise BusConnectionError("Expected an open connection to NATS, got a closed one.") from error
-        except (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.errors.OutboundBufferLimitError):
-            if (reason := self.denied.pop(subject.lower(), None)) is not None:
-                raise PermissionDeniedError(
-                    f"Expected leave to publish on {subject}, got: {reason}. Check the permissions of this user."
-                ) from None
+            self.correlator.write(frame(subject.encode(), reply, lines, payload))
+            async with asyncio.timeout(ANSWER_WITHIN):
+                message = await answer
+        except (TimeoutError, _LostError):
             return None
-        _heed_cancellation()
-        return answer
+        finally:
+            self.correlator.forget(token)
+            del self._asked[token]
+        nobody = not message.data and message.headers and message.headers.get("Status") == _NO_RESPONDERS
+        return None if nobody else message
 
     async def api(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """One call of the JetStream API."""
@@ -89,6 +164,10 @@ class Wire:
 
     async def reconnected(self) -> None:
         """The client library's callback for a connection that holds again."""
+        for _, answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(_LostError())
+        self.publisher.reconnected()
         self.on_trouble(BusConnectionError("The connection to the broker holds again; everything goes on."))
 
     async def noticed(self, error: Exception) -> None:
@@ -97,16 +176,37 @@ class Wire:
         if "permissions violation" in text.lower():
             subject = text.partition('"')[2].partition('"')[0]
             self.denied[subject] = text
+            self.publisher.deny(subject, text)
+            for asked, answer in self._asked.values():
+                if asked == subject and not answer.done():
+                    answer.set_exception(denial(subject, text))
             self.on_trouble(PermissionDeniedError(f"The server refused: {text}"))
         elif isinstance(error, nats.errors.SlowConsumerError):
             self.on_trouble(BusError(f"This process reads too slowly and messages are being dropped: {text}"))
 
+    async def close(self) -> None:
+        """Lets go of the server, whether it is still there or not."""
+        client = self.client
+        if not client.is_connected:
+            # the client library would try to send what waits, and leave everything open when it cannot
+            client._pending, client._pending_data_size = [], 0  # noqa: SLF001  it has no other way to drop it
+        ended = BusConnectionError("Expected an open connection to NATS, got a closed one.")
+        for _, answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(ended)
+        self.publisher.close(ended)
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await client.close()
+        except (OSError, nats.errors.Error):
+            pass  # it is gone, and that is what was wanted
 
-def _heed_cancellation() -> None:
-    """Raises what the client library may have swallowed: a cancellation in the moment in which an answer came."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+
+def denial(subject: str, words: str) -> PermissionDeniedError:
+    """The error of a publication that the server forbids."""
+    return PermissionDeniedError(
+        f"Expected leave to publish on {subject}, got: {words}. Check the permissions of this user."
+    )
 
 
 class Inbox:
@@ -125,7 +225,7 @@ class Inbox:
     async def open(cls, client: Client) -> Inbox:
         """Listens."""
         inbox = cls(client)
-        inbox._subscription = await client.subscribe(inbox.subject, cb=inbox._messages.put)
+        inbox._subscription = await listen(client, inbox.subject, inbox._messages.put_nowait)
         return inbox
 
     async def next(self, within: float) -> Msg | None:

@@ -6,12 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import nats.errors
 import pytest
 from nats.aio.msg import Msg
 
+from bus import publishing
 from bus.blobs import BlobStore
 from bus.errors import BusConnectionError, StreamConfigurationError, StreamFullError
 from bus.jetstream import JetStreamBus, JetStreamSubscription
@@ -99,19 +98,23 @@ async def test_a_full_log_refuses_and_drops_nothing(server: EmbeddedServer, tmp_
     await bus.close()
 
 
-async def test_an_answer_that_was_lost_is_not_taken_for_a_duplicate(bus: JetStreamBus, server: EmbeddedServer) -> None:
+async def test_an_answer_that_was_lost_is_not_taken_for_a_duplicate(
+    bus: JetStreamBus, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever publishes learns whether it was he who said it, though the server died before it could tell him."""
-    request, answers = bus.wire.client.request, []
+    monkeypatch.setattr(publishing, "ANSWER_WITHIN", 0.2)
+    told, answers = bus.wire.publisher.correlator.client._subs[1]._pending_queue, []
+    take = told.take
 
-    async def lose_the_first_answer(*args: Any, **kwargs: Any) -> Msg:
-        answers.append(await request(*args, **kwargs))
-        if len(answers) == 1:
-            raise nats.errors.TimeoutError
-        return answers[-1]
+    def lose_the_first_answer(message: Msg) -> None:
+        answers.append(json.loads(message.data))
+        if len(answers) > 1:
+            take(message)
 
-    bus.wire.client.request = lose_the_first_answer
+    told.take = lose_the_first_answer
     first = await bus.publish(envelope(lost(0)))
-    assert json.loads(answers[1].data)["duplicate"] is True
+    told.take = take
+    assert [a.get("duplicate", False) for a in answers[:2]] == [False, True]
     assert (first.sequence, first.duplicate) == (1, False)
     other = await JetStreamBus.connect(server.url, bus.blobs)
     again = await other.publish(envelope(lost(0)))

@@ -73,6 +73,31 @@ class BusPromises:
         assert (again.sequence, again.duplicate) == (first.sequence, True)
         assert await bus.last_sequence() == 2
 
+    async def test_many_at_once_are_each_stored_once(self, bus: Bus) -> None:
+        """Each of many who speak in the same moment learns its own place, and nothing is lost or stored twice."""
+        said = [envelope(lost(n), n=n) for n in range(300)]
+        receipts = await asyncio.gather(*(bus.publish(one) for one in said))
+        assert sorted(r.sequence for r in receipts) == list(range(1, 301))
+        assert not any(r.duplicate for r in receipts)
+        stored = {r.sequence: r.envelope.id async for r in bus.read()}
+        assert stored == {r.sequence: one.id for r, one in zip(receipts, said, strict=True)}
+
+    async def test_a_repetition_among_many_spoils_nothing(self, bus: Bus) -> None:
+        """Where some of many say again what is in the log, those get their old places and the others new ones."""
+        first = [await bus.publish(envelope(lost(n), n=n)) for n in (7, 8)]
+        receipts = await asyncio.gather(*(bus.publish(envelope(lost(n), n=n)) for n in range(100)))
+        assert [n for n, r in enumerate(receipts) if r.duplicate] == [7, 8]
+        assert [receipts[n].sequence for n in (7, 8)] == [r.sequence for r in first]
+        assert await bus.last_sequence() == 100
+
+    async def test_a_contradiction_among_many_is_told_to_its_author(self, bus: Bus) -> None:
+        """Where one of many says something else under a known id, it alone gets the error."""
+        await bus.publish(envelope(lost(7), n=7))
+        said = [envelope(lost(n + (n == 7)), n=n) for n in range(100)]
+        ends = await asyncio.gather(*(bus.publish(one) for one in said), return_exceptions=True)
+        assert [n for n, end in enumerate(ends) if isinstance(end, DuplicateConflictError)] == [7]
+        assert await bus.last_sequence() == 100
+
     async def test_one_id_cannot_name_two_facts(self, bus: Bus) -> None:
         """Other content under a known id is an error, not a silent duplicate."""
         await bus.publish(envelope(lost(1)))

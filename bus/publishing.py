@@ -1,0 +1,299 @@
+"""Stores what many say at once with one write to disk: group commit, and an answer for each.
+
+With `sync_interval: always` the server writes to disk for each message by itself, but only a few times for an atomic
+batch of up to a thousand. So publications queue up: while few are waiting each goes alone, for that is quickest; when
+many are, they go as one batch, and what is said meanwhile forms the next. A batch that is refused, because one of
+its ids stands in the log already, is sent again one by one. What is not answered in time, or was on its way when the
+connection broke, is sent again alone and under the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from nats.aio.msg import Msg
+
+from bus.correlating import Correlator, frame
+from bus.errors import BusConnectionError, BusError, PermissionDeniedError, PublishError, StreamFullError
+from bus.protocol import Receipt
+from bus.topology import STREAM
+
+DEEP = 32
+"""Publications waiting or on their way from which on they go as a batch."""
+BATCH_MESSAGES = 1000
+"""Most messages of an atomic batch that the server takes."""
+BATCH_BYTES = 4 * 1024**2
+"""Most bytes of a batch, so that one does not hold up everything else."""
+BATCHES = 2
+"""Batches on their way at once: the next is being written while the server syncs."""
+QUEUE = 4096
+"""Publications that wait; whoever wants to say more waits until there is room."""
+ANSWER_WITHIN = 5.0
+"""Seconds to wait for the server's answer before sending again under the same id."""
+SWEEP = 0.25
+"""Seconds between looks for what was not answered in time."""
+PUBLICATION = "Athanor-Publication"
+"""Header that tells one call of `publish` from another one that says the same."""
+_FULL = frozenset({10077, 10122, 10023, 10047})
+
+
+@dataclass(slots=True, eq=False)
+class Publication:
+    """One message on its way into the log."""
+
+    subject: bytes
+    headers: bytes
+    payload: bytes
+    receipt: asyncio.Future[Receipt]
+    alone: bool = False
+    """Whether it was tried before: it goes by itself then."""
+
+    def refuse(self, error: BusError) -> None:
+        """Tells whoever waits that it is not stored."""
+        if not self.receipt.done():
+            self.receipt.set_exception(error)
+
+    def store(self, receipt: Receipt) -> None:
+        """Tells whoever waits where it is stored."""
+        if not self.receipt.done():
+            self.receipt.set_result(receipt)
+
+
+@dataclass(slots=True, eq=False)
+class _Sent:
+    """What went over the wire together and has one answer."""
+
+    members: Sequence[Publication]
+    token: str
+    at: float
+
+
+@dataclass
+class Tally:
+    """What was sent, for whoever measures."""
+
+    singles: int = 0
+    batches: int = 0
+    batched: int = 0
+    again: int = 0
+
+
+@dataclass
+class Publisher:
+    """Publishes over one connection.
+
+    Attributes:
+        correlator: the connection.
+        tally: what was sent.
+    """
+
+    correlator: Correlator
+    tally: Tally = field(default_factory=Tally)
+    _queue: deque[Publication] = field(default_factory=deque)
+    _sent: dict[str, _Sent] = field(default_factory=dict)
+    _batches: int = 0
+    _names: itertools.count[int] = field(default_factory=itertools.count)
+    _run: str = field(default_factory=lambda: uuid4().hex[:20])
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUEUE))
+    _woken: bool = False
+    _sweeping: asyncio.Task[None] | None = None
+
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> tuple[Receipt, str]:
+        """Stores bytes under a subject of the stream.
+
+        Returns:
+            The receipt, and the name of this call, which stands in the header `PUBLICATION` of what it has stored.
+
+        Raises:
+            StreamFullError: the log has reached its size limit.
+            PermissionDeniedError: the server forbids it.
+            PublishError: the server refused it for another reason.
+            BusConnectionError: the connection was closed for good.
+        """
+        name = f"{self._run}-{next(self._names)}"
+        lines = "".join([f"{key}: {value}\r\n" for key, value in headers.items()] + [f"{PUBLICATION}: {name}\r\n"])
+        async with self._room:
+            if self.correlator.client.is_closed:
+                raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
+            receipt = asyncio.get_running_loop().create_future()
+            self._queue.append(Publication(subject.encode(), lines.encode(), payload, receipt))
+            self._wake()
+            return await receipt, name
+
+    # sending -------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Sends soon: whoever speaks in the same moment joins."""
+        if not self._woken:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._pump)
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.create_task(self._sweep())
+
+    def _pump(self) -> None:
+        self._woken = False
+        queue = self._queue
+        while queue and self.correlator.client.is_connected:
+            singles = len(self._sent) - self._batches
+            if queue[0].alone or (len(queue) < DEEP and singles < DEEP):
+                self._send_alone(queue.popleft())
+            elif len(queue) >= DEEP and self._batches < BATCHES:
+                self._send_batch()
+            else:
+                return  # what is on its way makes room, and what waits becomes a batch meanwhile
+
+    def _send_alone(self, publication: Publication) -> None:
+        if publication.receipt.done():  # nobody waits any more
+            return
+        reply = self._expect([publication])
+        self.tally.singles += 1
+        self.correlator.write(frame(publication.subject, reply, publication.headers, publication.payload))
+
+    def _send_batch(self) -> None:
+        members, size = list[Publication](), 0
+        while self._queue and len(members) < BATCH_MESSAGES and size < BATCH_BYTES and not self._queue[0].alone:
+            publication = self._queue.popleft()
+            if not publication.receipt.done():
+                members.append(publication)
+                size += len(publication.payload)
+        if len(members) < 2:  # the others were given up
+            for publication in members:
+                self._send_alone(publication)
+            return
+        reply, last = self._expect(members), len(members)
+        batch = b"Nats-Batch-Id: %b-b%d\r\nNats-Batch-Sequence: " % (self._run.encode(), next(self._names))
+        frames = [
+            frame(p.subject, b"", b"%b%d\r\n%b" % (batch, n, p.headers), p.payload)
+            for n, p in enumerate(members[:-1], 1)
+        ]
+        end = members[-1]
+        commit = b"%b%d\r\nNats-Batch-Commit: 1\r\n%b" % (batch, last, end.headers)
+        frames.append(frame(end.subject, reply, commit, end.payload))
+        self.tally.batches += 1
+        self.tally.batched += last
+        self.correlator.write(b"".join(frames))
+
+    def _expect(self, members: Sequence[Publication]) -> bytes:
+        reply, token, answer = self.correlator.expect()
+        sent = self._sent[token] = _Sent(members, token, time.monotonic())
+        self._batches += len(members) > 1
+        answer.add_done_callback(lambda done: None if done.cancelled() else self._answered(sent, done.result()))
+        return reply
+
+    # answers -------------------------------------------------------------------------------------
+
+    def _take_back(self, sent: _Sent) -> None:
+        """That transmission is over, whatever became of it."""
+        if self._sent.pop(sent.token, None) is not None:
+            self._batches -= len(sent.members) > 1
+            self.correlator.forget(sent.token)
+
+    def _answered(self, sent: _Sent, message: Msg) -> None:
+        if sent.token not in self._sent:
+            return
+        self._take_back(sent)
+        answer = _read(message)
+        if answer is None:  # nobody keeps the stream at this moment: the server is just coming up
+            asyncio.get_running_loop().call_later(SWEEP, self._again, sent.members)
+        elif (error := answer.get("error")) is None:
+            first = int(answer["seq"]) - len(sent.members) + 1
+            duplicate = bool(answer.get("duplicate", False))
+            for n, publication in enumerate(sent.members):
+                publication.store(Receipt(first + n, duplicate=duplicate))
+        elif len(sent.members) > 1:
+            self._again(sent.members)  # one by one the server says which of them it means
+        else:
+            sent.members[0].refuse(_refusal(sent.members[0], error))
+        self._wake()
+
+    def _again(self, members: Sequence[Publication]) -> None:
+        """Sends once more, each alone, before anything new."""
+        waiting = [p for p in members if not p.receipt.done()]
+        for publication in waiting:
+            publication.alone = True
+        self.tally.again += len(waiting)
+        self._queue.extendleft(reversed(waiting))
+        self._wake()
+
+    def deny(self, subject: str, words: str) -> None:
+        """The server refused to take a publication on a subject; it names it in lower case."""
+        for sent in list(self._sent.values()):
+            guilty = [p for p in sent.members if p.subject.decode().lower() == subject]
+            if not guilty:
+                continue
+            self._take_back(sent)
+            for publication in guilty:
+                publication.refuse(
+                    PermissionDeniedError(
+                        f"Expected leave to publish on {publication.subject.decode()}, got: {words}. "
+                        "Check the permissions of this user."
+                    )
+                )
+            self._again(sent.members)
+
+    def reconnected(self) -> None:
+        """What was on its way when the connection broke is sent again."""
+        for sent in list(self._sent.values()):
+            self._take_back(sent)
+            self._again(sent.members)
+        self._wake()
+
+    def close(self, error: BusError) -> None:
+        """Nobody will answer any more: whoever waits is told."""
+        for sent in list(self._sent.values()):
+            self._take_back(sent)
+            for publication in sent.members:
+                publication.refuse(error)
+        while self._queue:
+            self._queue.popleft().refuse(error)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    async def _sweep(self) -> None:
+        """Looks for what was not answered in time, as long as anything is on its way."""
+        while self._sent or self._queue:
+            await asyncio.sleep(SWEEP)
+            if self.correlator.client.is_closed:
+                self.close(BusConnectionError("Expected an open connection to NATS, got a closed one."))
+                return
+            overdue = time.monotonic() - ANSWER_WITHIN
+            for sent in [s for s in self._sent.values() if s.at < overdue]:
+                self._take_back(sent)
+                self._again(sent.members)
+            self._wake_if_waiting()
+
+    def _wake_if_waiting(self) -> None:
+        if self._queue and not self._woken:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
+
+def _read(message: Msg) -> dict[str, Any] | None:
+    """What the server says; none when nobody answers there."""
+    if not message.data:
+        return None
+    with contextlib.suppress(orjson.JSONDecodeError):
+        told = orjson.loads(message.data)
+        if isinstance(told, dict):
+            return told
+    return {"error": {"description": f"an answer that is no JSON object: {message.data[:80]!r}"}}
+
+
+def _refusal(publication: Publication, error: dict[str, Any]) -> BusError:
+    if error.get("err_code") in _FULL:
+        return StreamFullError(
+            f"Expected room in the stream {STREAM}, got: {error['description']}. Nothing was dropped: make room "
+            "or raise the limit, then start again."
+        )
+    return PublishError(
+        f"Expected {publication.subject.decode()} to be stored, got: {error.get('description', error)}."
+    )
