@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from agents.retrainer import MASS_TOLERANCE
-from contracts.instruments import StepKind, StepReport, StepRequest, StepSample
+from contracts.instruments import REFERENCE, SHOWN, StepKind, StepReport, StepRequest, StepSample
 from contracts.materials import Composition
 from contracts.recipe import Vessel
 from simulators.faults import FaultRates
-from simulators.wear import WEEK
-from tests.contracts.examples import perovskite
+from simulators.wear import REFERENCE_UNCERTAINTY, WEEK, reference_error
+from tests.contracts.examples import EPOCH, perovskite
 from tests.simulators.lab import FLAWLESS, SimulatedLab, shares, weighed_recipe
 
 BZT, STO = perovskite({"Ba": 12}, {"Zr": 7, "Ti": 5}), perovskite({"Sr": 12}, {"Ti": 12})
@@ -248,3 +248,92 @@ async def test_nothing_goes_wrong_in_a_flawless_world(tmp_path: Path) -> None:
         lab.bench.contents(f"c-{2 * n}-v1")
     lab.bench.recall()
     assert not lab.faults.injected
+
+
+# a furnace that drifts and is calibrated ---------------------------------------------------------
+
+
+async def calibrate(lab: SimulatedLab, n: int) -> float:
+    """Holds the furnace against the reference; by how much hotter it was than it said."""
+    report = await do_key(lab, f"calibration/{n}")
+    read = {r.name: r.value for r in report.readings}
+    return read[REFERENCE] - read[SHOWN]
+
+
+async def do_key(lab: SimulatedLab, key: str) -> StepReport:
+    """A calibration under a key."""
+    await lab.line.start(StepRequest(key=key, step=StepKind.CALIBRATE, samples=()))
+    return await lab.line.finish(key)
+
+
+async def too_hot(lab: SimulatedLab, sample: str) -> float:
+    """Kelvin by which a firing that begins now is hotter than its thermocouple shows, and than the line's offset."""
+    await do(lab, StepKind.WEIGH, vial(sample))
+    report = await do(lab, StepKind.FIRE, vial(sample))
+    [fired] = lab.bench.history(sample)[1]
+    shown = next(r.value for r in report.readings if r.name == "peak temperature")
+    return fired.celsius - shown - lab.line.offset
+
+
+async def test_a_calibration_finds_what_has_drifted_and_puts_it_right(tmp_path: Path) -> None:
+    """After eight weeks it finds eight kelvin, as well as the reference knows; after it, those are gone."""
+    lab = world(tmp_path, thermocouple_drift=1.0)
+    assert await too_hot(lab, "c-1-v1") == pytest.approx(0, abs=0.06)
+    lab.clock.set(EPOCH + 8 * WEEK)
+    assert await too_hot(lab, "c-2-v1") == pytest.approx(8, abs=0.15)
+    found = await calibrate(lab, 1)
+    left = await too_hot(lab, "c-3-v1")
+    assert found == pytest.approx(8.1, abs=3 * REFERENCE_UNCERTAINTY)
+    assert abs(left) < 3 * REFERENCE_UNCERTAINTY
+    assert found + left == pytest.approx(8.2, abs=0.2), "what the reference reads wrong is what is left"
+    lab.clock.advance(WEEK)
+    assert await too_hot(lab, "c-4-v1") == pytest.approx(left + 1, abs=0.2)
+
+
+async def test_the_reference_does_not_see_where_the_vials_stand(tmp_path: Path) -> None:
+    """The constant offset of a furnace stays, however often it is calibrated: only what the sensor does wrong shows."""
+    for seed in range(6):
+        lab = world(tmp_path / str(seed), seed=seed)
+        for n in range(2):
+            left = -reference_error(seed, f"calibration/{n - 1}") if n else 0.0
+            wanted = left + reference_error(seed, f"calibration/{n}")
+            assert await calibrate(lab, n) == pytest.approx(wanted, abs=0.01)
+        await too_hot(lab, "c-1-v1")
+        [fired] = lab.bench.history("c-1-v1")[1]
+        shown = lab.bench.shown_celsius(StepRequest.model_validate(lab.line.actions_on("c-1-v1")[-1].request))
+        assert fired.celsius - shown + reference_error(seed, "calibration/1") == pytest.approx(lab.line.offset)
+
+
+async def test_a_calibration_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    """Opened again the furnace is as right as before, reports the same, and the ledger tells the same drift."""
+    lab = world(tmp_path, thermocouple_drift=1.0)
+    await too_hot(lab, "c-1-v1")
+    lab.clock.advance(5 * WEEK)
+    report = await do_key(lab, "calibration/1")
+    lab.clock.advance(WEEK)
+    await too_hot(lab, "c-2-v1")
+    before, ledger = lab.bench.history("c-2-v1"), dict(lab.faults.injected)
+    assert ledger["furnace-1", "thermocouple_drift"].magnitude == pytest.approx(1, abs=0.01), "nothing was fired hotter"
+    lab.reopen()
+    assert lab.bench.history("c-2-v1") == before
+    assert await do_key(lab, "calibration/1") == report
+    lab.bench.recall()
+    assert lab.faults.injected == ledger
+
+
+async def test_without_drift_a_calibrated_furnace_is_off_by_what_the_reference_was(tmp_path: Path) -> None:
+    """Thinking the drift away leaves the calibrations: two worlds differ by the drift since the last of them."""
+    lab = world(tmp_path, thermocouple_drift=1.0)
+    await calibrate(lab, 1)
+    lab.clock.advance(5 * WEEK)
+    await calibrate(lab, 2)
+    lab.clock.advance(2 * WEEK)
+    await too_hot(lab, "c-1-v1")
+    entry = lab.line.actions_on("c-1-v1")[-1]
+    drifting, steady = lab.bench, lab.bench.without("thermocouple_drift")
+    hot, cold = (bench.firing(lab.line, entry).celsius for bench in (drifting, steady))
+    assert hot - cold == pytest.approx(2, abs=0.01)
+    assert steady.out_of_true(lab.line, entry.started_at) == -reference_error(1, "calibration/2")
+    assert drifting.out_of_true(lab.line, entry.started_at) - steady.out_of_true(lab.line, entry.started_at) == (
+        pytest.approx(hot - cold)
+    )

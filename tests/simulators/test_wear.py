@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 from simulators.faults import FaultRates, Faults
-from simulators.wear import KNOWN_SCHEMA, MONTH, NEW_SCHEMA, WEEK, Tube, schema_written, thermocouple_drift
+from simulators.wear import (
+    KNOWN_SCHEMA,
+    MONTH,
+    NEW_SCHEMA,
+    REFERENCE_UNCERTAINTY,
+    WEEK,
+    Tube,
+    drifted,
+    reference_error,
+    schema_written,
+    thermocouple_drift,
+)
 from tests.contracts.examples import EPOCH
 
 CALM = FaultRates.none()
@@ -30,6 +41,22 @@ def test_thermocouples_drift_by_the_week() -> None:
     assert thermocouple_drift(faults, "furnace-1", 3.5 * WEEK) == pytest.approx(3.5)
     assert [(i.thing, i.fault, i.magnitude) for i in faults] == [("furnace-1", "thermocouple_drift", 24.0)]
     assert thermocouple_drift(Faults(1, CALM), "furnace-1", 24 * WEEK) == 0
+
+
+def test_a_furnace_that_fires_nothing_harms_nothing() -> None:
+    """How far it has drifted can be known without entering a fault into the ledger."""
+    faults = Faults(1, CALM.model_copy(update={"thermocouple_drift": 2.0}))
+    assert drifted(faults, 3 * WEEK) == 6.0
+    assert not faults.injected
+
+
+def test_references_are_wrong_by_their_uncertainty() -> None:
+    """Each calibration has its own error, normal with the stated standard deviation; asked again it is the same."""
+    errors = [reference_error(1, f"r-{n}/1/calibrate/furnace-1/1") for n in range(400)]
+    assert abs(np.mean(errors)) < 0.2
+    assert np.std(errors) == pytest.approx(REFERENCE_UNCERTAINTY, rel=0.15)
+    assert errors[:3] == [reference_error(1, f"r-{n}/1/calibrate/furnace-1/1") for n in range(3)]
+    assert errors[0] != reference_error(2, "r-0/1/calibrate/furnace-1/1")
 
 
 def test_tubes_die_as_often_as_they_should() -> None:

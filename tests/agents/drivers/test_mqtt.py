@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from agents.drivers.mqtt import LATE, MqttSynthesiser
 from bus.server import EmbeddedServer
 from contracts.errors import InstrumentBusyError, InstrumentError
-from contracts.instruments import ActionState, Reading, StepReport
+from contracts.instruments import ActionState, Reading, StepKind, StepReport
 from contracts.wire import SCHEMA, Complaint, Occupied, Presence, Question, Refused, Reported, Verb
 from tests.agents.drivers.brokers import broker, until
 from tests.agents.drivers.mqtt_rig import MqttRig, Puppet
@@ -120,6 +121,43 @@ async def test_opening_does_not_wait_for_a_broker_that_is_away(rig: MqttRig) -> 
 
 
 # what is no answer -----------------------------------------------------------------------------
+
+
+# what it offers --------------------------------------------------------------------------------
+
+
+async def test_a_simulated_furnace_offers_to_be_calibrated(rig: MqttRig) -> None:
+    """It says so with its presence, also to a lab that was there first; every other step is offered by anybody."""
+    rig.patience = 0.02
+    furnace = await rig.connect()
+    assert await furnace.offers(StepKind.FIRE)
+    asking = asyncio.create_task(furnace.offers(StepKind.CALIBRATE))
+    await until(lambda: furnace.troubles["silence"] == 1)
+    assert not asking.done(), "nothing is guessed from silence"
+    rig.furnace.start()
+    assert await asyncio.wait_for(asking, 60)
+    assert await (await rig.connect()).offers(StepKind.CALIBRATE)
+
+
+@pytest.mark.parametrize(("said", "offered"), [(None, False), ({}, False), ({"calibrates": True}, True)])
+async def test_a_furnace_is_calibrated_only_if_it_says_so(
+    rig: MqttRig,
+    url: str,
+    said: dict[str, bool] | None,
+    offered: bool,  # noqa: FBT001
+) -> None:
+    """No presence at all, or one as before there were calibrations: not offered; nothing is begun to find out."""
+    furnace = await rig.connect()
+    async with Puppet(url, rig.topics) as puppet:
+        asking = asyncio.create_task(furnace.offers(StepKind.CALIBRATE))
+        question = await puppet.asked()
+        assert (question.verb, question.request) == (Verb.ASK, None)
+        if said is not None:
+            presence = {"schema": SCHEMA, "instrument": "furnace-1", "state": "online", **said}
+            await puppet.say(rig.topics.presence, json.dumps(presence).encode())
+        await puppet.answer(question, state=ActionState.NEVER_SEEN)
+        assert await asyncio.wait_for(asking, 60) is offered
+    assert rig.told == []
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from contracts.instruments import StepKind, StepRequest, StepSample
@@ -54,6 +55,22 @@ async def test_the_ledger_of_faults_is_the_same_from_afar(tmp_path: Path) -> Non
     bench.recall()
     assert bench.faults.injected == lab.faults.injected
     assert len({fault for _, fault in bench.faults.injected}) >= 3
+
+
+async def test_a_calibration_over_there_is_known_here(tmp_path: Path) -> None:
+    """What a drifted furnace was put right by counts for what is fired after it, seen from any process."""
+    lab = SimulatedLab(tmp_path, rates=FLAWLESS.model_copy(update={"thermocouple_drift": 1.0}))
+    bench = _seen_from_afar(lab)
+    for n in range(3):
+        await lab.line.start(StepRequest(key=f"calibration/{n}", step=StepKind.CALIBRATE, samples=()))
+        await lab.line.finish(f"calibration/{n}")
+        lab.clock.advance(timedelta(days=20))
+        await lab.make(f"c-{n}-v1", BZT, weighed_recipe(BZT))
+        assert bench.history(f"c-{n}-v1") == lab.bench.history(f"c-{n}-v1")
+    lab.bench.recall()
+    bench.recall()
+    assert bench.faults.injected == lab.faults.injected
+    assert next(iter(bench.faults)).magnitude < 3.2
 
 
 async def test_a_vial_is_heated_here_when_it_was_heated_there(tmp_path: Path) -> None:
