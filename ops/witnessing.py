@@ -50,7 +50,8 @@ def application(witness: Witness) -> Starlette:
                 answer = await asyncio.to_thread(witness.add_checkpoint, body, int(time.time()))
         except (LedgerError, OSError) as error:  # nothing was cosigned
             return PlainTextResponse(f"{error}\n", status_code=500)
-        return Response(answer.body, answer.status, media_type=answer.media_type)
+        # as a header: the library would add a charset, which the protocol has not
+        return Response(answer.body, answer.status, {"content-type": answer.media_type})
 
     async def verifier(_: Request) -> Response:
         return PlainTextResponse(f"{witness.verifier}\n")

@@ -148,26 +148,7 @@ class Book:
         Raises:
             DisagreementError: an entry or a tile is not whole; which one.
         """
-        found: list[bytes] = []
-        size = self.checkpoint.size
-        for n in range(start // WIDTH, -(-stop // WIDTH)):
-            width = min(WIDTH, size - n * WIDTH)
-            path = tile_path(ENTRIES, n, width)
-            try:
-                bundle, hashes = self.store.read_bundle(n, width), self.store.read_tile(0, n, width)
-            except LedgerError as error:
-                raise DisagreementError("ledger", n * WIDTH, str(error)) from error
-            for at, entry in enumerate(bundle):
-                if leaf_hash(entry) != hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE]:
-                    index = n * WIDTH + at
-                    raise DisagreementError(
-                        "ledger",
-                        index,
-                        f"Expected entry {index} of the ledger ({path}) to have the hash in its tile, got another one: "
-                        "one of the two files was changed or damaged.",
-                    )
-            found += bundle[max(0, start - n * WIDTH) : stop - n * WIDTH]
-        return found
+        return checked_entries(self.store, self.checkpoint.size, start, stop)
 
     def _check_root(self) -> None:
         """The tiles on disk have the root that was signed."""
@@ -191,6 +172,33 @@ class Book:
         self._partial += [p for p in files if ".p/" in p and p.startswith(f"tile/{ENTRIES}/")]
         while len(self._partial) > KEPT:
             (self.store.folder / self._partial.pop(0)).unlink(missing_ok=True)
+
+
+def checked_entries(store: TileStore, size: int, start: int, stop: int) -> list[bytes]:
+    """Entries from index `start` to before `stop` of a ledger of that size, each checked against the hash in its tile.
+
+    Raises:
+        DisagreementError: an entry or a tile is not whole; which one.
+    """
+    found: list[bytes] = []
+    for n in range(start // WIDTH, -(-stop // WIDTH)):
+        width = min(WIDTH, size - n * WIDTH)
+        path = tile_path(ENTRIES, n, width)
+        try:
+            bundle, hashes = store.read_bundle(n, width), store.read_tile(0, n, width)
+        except LedgerError as error:
+            raise DisagreementError("ledger", n * WIDTH, str(error)) from error
+        for at, entry in enumerate(bundle):
+            if leaf_hash(entry) != hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE]:
+                index = n * WIDTH + at
+                raise DisagreementError(
+                    "ledger",
+                    index,
+                    f"Expected entry {index} of the ledger ({path}) to have the hash in its tile, got another one: "
+                    "one of the two files was changed or damaged.",
+                )
+        found += bundle[max(0, start - n * WIDTH) : stop - n * WIDTH]
+    return found
 
 
 def _existing(folder: Path, level: int | str, n: int, suffix: str = "") -> Iterator[Path]:

@@ -7,10 +7,10 @@ its counts are looked at first and then its messages, against what the ledger ke
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bus.errors import GapError, StreamConfigurationError
-from bus.ledger.book import Book, DisagreementError
+from bus.ledger.book import DisagreementError
 from bus.ledger.entry import decode_entry
 from bus.ledger.stream import Stream, StreamState
 from bus.ledger.tiles import WIDTH
@@ -82,14 +82,13 @@ def check_settings(state: StreamState) -> None:
         raise DisagreementError("settings", None, str(error)) from error
 
 
-async def compare(stream: Stream, book: Book, start: int, stop: int) -> int:
+async def compare(stream: Stream, entries: Sequence[bytes], start: int) -> int:
     """Reads messages again and compares them with the ledger.
 
     Args:
         stream: the log.
-        book: the ledger.
-        start: first index of the ledger.
-        stop: index behind the last.
+        entries: what the ledger keeps of them.
+        start: index of the first.
 
     Returns:
         How many were compared.
@@ -97,11 +96,10 @@ async def compare(stream: Stream, book: Book, start: int, stop: int) -> int:
     Raises:
         DisagreementError: the first that differs.
     """
-    entries = iter(book.entries(start, stop))
     index = start
     try:
-        async for stored in stream.read(start + 1, stop):
-            kept = decode_entry(next(entries))
+        async for stored in stream.read(start + 1, start + len(entries)):
+            kept = decode_entry(entries[index - start])
             if kept.sequence != stored.sequence or not kept.is_message(
                 stored.subject, stored.message_id, stored.payload
             ):

@@ -165,7 +165,7 @@ class Writer:
                         check_settings(state)
                     except DisagreementError as error:  # what is still stored must be kept all the more
                         self._alarm(Alarm.of(error))
-                return await compare(self.stream, book, start, stop) if stop > start else 0
+                return await compare(self.stream, book.entries(start, stop), start) if stop > start else 0
             except DisagreementError:
                 if attempt == CONFIRMED:
                     raise

@@ -10,6 +10,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -19,7 +20,8 @@ from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from ops.errors import PortTakenError
 
@@ -38,6 +40,7 @@ class Facts:
         resume: lets it go on.
         stop: ends the daemon in good order.
         families: counters and histograms of the work, by Prometheus' own words.
+        ledger: the ledger's folder, whose files are shown as they lie (https://c2sp.org/tlog-tiles).
     """
 
     status: Callable[[], dict[str, Any]]
@@ -46,6 +49,7 @@ class Facts:
     resume: Switch
     stop: Callable[[], None]
     families: Callable[[], Iterable[Family]] = tuple
+    ledger: Path | None = None
 
 
 class _Numbers(Collector):
@@ -71,6 +75,16 @@ class _Numbers(Collector):
         yield GaugeMetricFamily("athanor_best_utility", "Utility of the best sample, 0 to 1", value=best)
         yield GaugeMetricFamily(
             "athanor_broker_troubles", "Troubles of the broker since the start", value=status["troubles"]
+        )
+        ledger = status.get("ledger") or {}
+        yield GaugeMetricFamily("athanor_ledger_size", "Events signed in the ledger", value=ledger.get("size") or 0)
+        yield GaugeMetricFamily(
+            "athanor_ledger_cosigned",
+            "Whether the newest checkpoint is witnessed",
+            value=float(ledger.get("cosigned", 0)),
+        )
+        yield GaugeMetricFamily(
+            "athanor_ledger_alarm", "Whether the log is not what was signed", value=float(bool(ledger.get("alarm")))
         )
 
 
@@ -102,8 +116,10 @@ def application(facts: Facts) -> Starlette:
             await (facts.pause if what == "pause" else facts.resume)(reason)
         return PlainTextResponse("done\n")
 
+    tiles = [] if facts.ledger is None else [Mount("/ledger", StaticFiles(directory=facts.ledger, check_dir=False))]
     return Starlette(
         routes=[
+            *tiles,
             Route("/livez", live),
             Route("/readyz", ready),
             Route("/status", status),

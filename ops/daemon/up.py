@@ -22,6 +22,7 @@ from bus.errors import BusError
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
 from bus.ledger.alarms import Alarm
+from bus.ledger.keys import LEDGER
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignPaused, CampaignResumed
 from contracts.errors import ContractError
@@ -111,7 +112,13 @@ class Daemon:
             await notary.open()
             face = Face(
                 Facts(
-                    self.status, self.not_ready, self._pause, self._resume, self._stop.set, self._observatory.families
+                    self.status,
+                    self.not_ready,
+                    self._pause,
+                    self._resume,
+                    self._stop.set,
+                    self._observatory.families,
+                    self.order.out / LEDGER,
                 ),
                 self.file.http_port,
             )

@@ -151,3 +151,18 @@ def key(
     from ops.ledgering.keeping import show_key
 
     raise typer.Exit(show_key(folder, rotate=rotate, as_json=as_json))
+
+
+@app.command()
+def watch(
+    place: Annotated[str, typer.Argument(metavar="DIR|URL", help="The folder of a run, or http://HOST:PORT/ledger.")],
+    keys: Keys = None,
+    nats: Nats = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a checkpoint.")] = False,
+) -> None:
+    """Follow a ledger: each new checkpoint, and whether stream, ledger and witness agree; ends when they do not."""
+    from ops.ledgering.watching import Asked
+    from ops.ledgering.watching import watch as watch_ledger
+
+    raise typer.Exit(watch_ledger(Asked(place, tuple(keys or ()), nats, once, as_json)))
