@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ops.asking import cli as asking
 from ops.ledgering.command import app as ledger_app
 
 app = typer.Typer(
@@ -247,6 +248,9 @@ def witness(
 
 
 app.add_typer(ledger_app)
+app.command()(asking.query)
+app.command()(asking.trace)
+app.command()(asking.export)
 
 
 def main() -> None:
