@@ -16,6 +16,7 @@ import nats.errors
 from nats.aio.client import Client
 
 from bus.errors import BusConnectionError
+from bus.identities import READER, Identity, KeyFolder
 from bus.server import EmbeddedServer
 from bus.wire import Wire
 
@@ -26,16 +27,22 @@ CLOSE_WITHIN = 5.0
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Wire]:
+async def connected(url: str, identity: Identity | None = None) -> AsyncIterator[Wire]:
     """A connection that looks and makes nothing.
 
+    Args:
+        url: ``nats://host:port``.
+        identity: who looks; nobody in particular by default.
+
     Raises:
-        BusConnectionError: no server answers.
+        BusConnectionError: no server answers, or it does not let us in.
+        IdentityError: the identity's key cannot be used.
     """
+    options = identity.options() if identity else {}
     wire = Wire(Client(), lambda _: None)
     try:
         await asyncio.wait_for(
-            wire.client.connect(url, name="athanor-ledger", max_reconnect_attempts=3, error_cb=wire.noticed),
+            wire.client.connect(url, name="athanor-ledger", max_reconnect_attempts=3, error_cb=wire.noticed, **options),
             CONNECT_WITHIN,
         )
     except (TimeoutError, OSError, nats.errors.Error) as error:
@@ -79,6 +86,12 @@ def live_url(store: Path) -> str | None:
         with contextlib.suppress(OSError, ValueError, LookupError):
             return str(json.loads(ports.read_text(encoding="utf-8"))["nats"][0])
     return None
+
+
+def reader(run: Path) -> Identity | None:
+    """Who may read the stream of a run whose server lets only those in whom it knows; none without such keys."""
+    keys = KeyFolder(run / "keys")
+    return keys.identity(READER) if READER in keys else None
 
 
 def in_use(store: Path) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bus.errors import BusError
 from bus.ledger.findings import Findings, Kind, Verdict, in_order
 from bus.ledger.matching import match
-from bus.ledger.reaching import connected, live_url, over_copy
+from bus.ledger.reaching import connected, live_url, over_copy, reader
 from bus.ledger.stream import Stream
 from bus.ledger.tiles import TileStore
 from bus.ledger.verify import Trust, fsck, verify
@@ -60,12 +60,13 @@ def _verified(place: Place, trust: Trust) -> Verdict:
 
 def _stream(place: Place, nats: str | None) -> AbstractAsyncContextManager[Wire] | None:
     """Where the stream is read; none when there is none beside the ledger."""
+    who = reader(place.run) if place.run else None
     if nats is not None:
-        return connected(nats)
+        return connected(nats, who)
     if place.store is None:
         return None
     url = live_url(place.store)
-    return connected(url) if url else over_copy(place.store)
+    return connected(url, who) if url else over_copy(place.store)
 
 
 async def _matched(verdict: Verdict, store: TileStore, source: AbstractAsyncContextManager[Wire]) -> Verdict:
