@@ -61,6 +61,7 @@ class Notary:
         witnessing: who witnesses.
         on_trouble: told what is not well and mends itself, or can be mended.
         on_alarm: told when the log or the ledger is not what was signed; this becomes an event by itself.
+        identity: the private key with which the writer reads; none on a server that lets anybody read.
         size: entries that are signed; none before the first word.
         root: the root over them, in hexadecimal digits.
         cosigned: whether the witness has cosigned them.
@@ -72,6 +73,7 @@ class Notary:
     witnessing: Witnessing
     on_trouble: Callable[[str], None]
     on_alarm: Callable[[Alarm], None]
+    identity: Path | None = None
     size: int | None = None
     root: str = ""
     cosigned: bool = False
@@ -203,6 +205,8 @@ class Notary:
     def _writer_words(self) -> Sequence[str]:
         words = ["bus.ledger", "--url", self.url, "--ledger", str(self.folder / LEDGER)]
         words += ["--keys", str(self.folder / KEYS)]
+        if self.identity is not None:
+            words += ["--identity", str(self.identity)]
         if self.witnessing.witness == BESIDE:
             return [*words, "--witness-card", str(self._card())]
         if self.witnessing.witness != NOBODY:

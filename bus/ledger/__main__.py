@@ -18,10 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import nats.errors
-from nats.aio.client import Client
-
-from bus.errors import BusConnectionError, BusError
+from bus.errors import BusError
+from bus.identities import READER, Identity
 from bus.ledger.asking import Address, Asker, connection_to
 from bus.ledger.errors import LedgerError, SigningKeyError
 from bus.ledger.keys import publish_verifiers, read_verifiers
@@ -68,33 +66,6 @@ def remember(ledger: Path, verifier: Verifier, *, first: bool) -> None:
     publish_verifiers(ledger, [*known, verifier])
 
 
-async def connect(url: str, within: float = 10.0) -> Client:
-    """A connection that is tried again for ever once it was there.
-
-    Raises:
-        BusConnectionError: no server answers.
-    """
-    client = Client()
-
-    async def noticed(_: Exception) -> None:
-        """The stream tells what matters."""
-
-    try:
-        await asyncio.wait_for(
-            client.connect(
-                url,
-                name="athanor-ledger",
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,  # type: ignore[arg-type]  # any number of seconds does
-                error_cb=noticed,
-            ),
-            within,
-        )
-    except (TimeoutError, OSError, nats.errors.Error) as error:
-        raise BusConnectionError(f"Expected a NATS server at {url}, got: {error or 'no answer'}.") from error
-    return client
-
-
 async def listen(writer: Writer, ended: asyncio.Event) -> None:
     """Hears what is wanted until nobody speaks any more."""
     reader = asyncio.StreamReader()
@@ -115,10 +86,11 @@ async def work(asked: argparse.Namespace) -> None:
         asker = Asker(lambda: address, partial(remember, asked.ledger, first=given is None))
     elif asked.witness_card:
         asker = Asker(lambda: Address.on(asked.witness_card), partial(remember, asked.ledger, first=False))
-    client = await connect(asked.url)
+    identity = Identity(READER, asked.identity, own_inbox=True) if asked.identity else None
+    wire = await Wire.connect(asked.url, lambda _: None, identity=identity)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-    writer = Writer(place, Stream(Wire(client, lambda _: None)), asker, tell)
+    writer = Writer(place, Stream(wire), asker, tell)
     listening = asyncio.create_task(listen(writer, ended))
     writing, end = asyncio.create_task(writer.run()), asyncio.create_task(ended.wait())
     try:
@@ -137,6 +109,7 @@ def main() -> int:
     parser.add_argument("--url", required=True, help="the NATS server")
     parser.add_argument("--ledger", type=Path, required=True, help="the ledger's folder")
     parser.add_argument("--keys", type=Path, required=True, help="folder of its private keys")
+    parser.add_argument("--identity", type=Path, help="private key with which to read from the server")
     parser.add_argument("--witness", default="", help="address of its witness")
     parser.add_argument("--witness-card", type=Path, help="where a witness of our own leaves its address")
     parser.add_argument("--witness-key", default="", help="verifier key of the witness")

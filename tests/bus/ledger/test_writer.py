@@ -16,7 +16,6 @@ import pytest
 from bus.blobs import MemoryBlobs
 from bus.jetstream import JetStreamBus
 from bus.ledger import writer as writing
-from bus.ledger.__main__ import connect
 from bus.ledger.alarms import read_alarms
 from bus.ledger.asking import Asker
 from bus.ledger.comparing import TAIL, WHOLE, first_ranges
@@ -292,14 +291,14 @@ async def test_a_flipped_bit_in_the_store_is_found(server: EmbeddedServer, bus: 
     content[at + 9] ^= 1
     block.write_bytes(content)
     again = await EmbeddedServer.start(tmp_path / "store")
-    wire = Wire(await connect(again.url), lambda _: None)
+    wire = await Wire.connect(again.url, lambda _: None)
     try:
         async with writes(wire, tmp_path) as (_, told):
             await until(lambda: told.of("alarm"))
         (alarm,) = told.of("alarm")
         assert (alarm["kind"], alarm["index"]) in {("missing", 200), ("deleted", None)}
     finally:
-        await wire.client.close()
+        await wire.close()
         await again.stop()
 
 
