@@ -146,6 +146,48 @@ def _daemon(folder: Path) -> Finding:
     return Finding("daemon", True, f"process {card.pid} runs {card.campaign}, status at {card.http}/status")
 
 
+def _keys(folder: Path) -> Finding:
+    from bus.ledger.errors import LedgerError
+    from bus.ledger.keys import KEYS, LEDGER, read_signer, read_verifiers, trusted_by
+    from ops.notary import WITNESS_KEY
+
+    files = sorted((folder / KEYS).glob("signing-*"))
+    try:
+        signers = [read_signer(path) for path in files]
+        if (folder / WITNESS_KEY).exists():
+            read_signer(folder / WITNESS_KEY)
+        if not (folder / LEDGER / "verifiers").is_file():
+            return Finding("keys", True, f"no ledger in {folder} yet; its keys are made on the first run")
+        trusted = trusted_by(folder / LEDGER, read_verifiers(folder / LEDGER))
+    except (LedgerError, OSError) as error:
+        return Finding("keys", False, str(error))
+    if not signers:
+        return Finding(
+            "keys",
+            False,
+            f"the ledger in {folder} is there and its signing key in {folder / KEYS} is not: put it back from a copy, "
+            "or nothing can be signed",
+        )
+    if signers[-1].verifier not in trusted:
+        return Finding("keys", False, f"{signers[-1].verifier} in {folder / KEYS} is not the key of the ledger there")
+    return Finding("keys", True, f"{signers[-1].verifier.name} signs, and nobody else can read its key")
+
+
+def _evidence(folder: Path) -> Finding:
+    from bus.ledger.alarms import ALARMS, read_alarms
+    from bus.ledger.keys import LEDGER
+    from bus.ledger.tiles import CHECKPOINT
+
+    ledger = folder / LEDGER
+    alarms = read_alarms(ledger)
+    if not alarms:
+        return Finding("alarms", True, f"none in {folder}")
+    checkpoint = ledger / CHECKPOINT
+    went_on = checkpoint.exists() and checkpoint.stat().st_mtime > (ledger / ALARMS).stat().st_mtime
+    state = "and it was signed again since" if went_on else "and nothing was signed since"
+    return Finding("alarms", went_on, f"{len(alarms)} in {ledger} {state}; the last: {alarms[-1].detail}")
+
+
 def examine(folder: Path, *, as_json: bool) -> int:
     """Prints what was found; 0 when all is well, 1 otherwise."""
     looks: list[Callable[[], Finding]] = [
@@ -157,6 +199,8 @@ def examine(folder: Path, *, as_json: bool) -> int:
         _broker,
         lambda: _clock(folder),
         lambda: _daemon(folder),
+        lambda: _keys(folder),
+        lambda: _evidence(folder),
     ]
     findings = [look() for look in looks]
     if as_json:
