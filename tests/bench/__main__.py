@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.bench import publishing, restart, sticks
+from tests.bench import ledger, publishing, restart, sticks
 
 
 def main() -> None:
     """Runs the benchmarks that need no data of their own."""
     asyncio.run(publishing.main())
     asyncio.run(restart.main())
+    ledger.main()
     sticks.main()
 
 
