@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
+from bus.accounts import FURNACE
 from bus.errors import ServerStartError
 
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: loading after it can deadlock
@@ -51,9 +52,10 @@ def binary() -> str:
     return found
 
 
-def _configuration(store: Path, run: Path, port: int, mqtt: int | None) -> str:
+def _configuration(store: Path, run: Path, port: int, mqtt: int | None, users: str) -> str:
     quote = json.dumps
-    listener = [] if mqtt is None else [f'mqtt {{ listen: "127.0.0.1:{mqtt}" }}']
+    nobody = f", no_auth_user: {FURNACE}" if users else ""
+    listener = [] if mqtt is None else [f'mqtt {{ listen: "127.0.0.1:{mqtt}"{nobody} }}']
     return "\n".join(
         [
             f"server_name: athanor-{os.getpid()}",
@@ -66,7 +68,7 @@ def _configuration(store: Path, run: Path, port: int, mqtt: int | None) -> str:
             # its limit is not three quarters of what is free today, or a lab could not start on a small disk
             f"jetstream {{ store_dir: {quote(str(store))}, sync_interval: always, max_file_store: {STORE_LIMIT} }}",
             *listener,
-            "",
+            users,
         ]
     )
 
@@ -99,8 +101,8 @@ class EmbeddedServer:
         pid: its process.
     """
 
-    def __init__(self, folder: Path, port: int, mqtt_port: int | None = None) -> None:
-        self.folder, self.port, self.mqtt_port = folder, port, mqtt_port
+    def __init__(self, folder: Path, port: int, mqtt_port: int | None = None, users: str = "") -> None:
+        self.folder, self.port, self.mqtt_port, self._users = folder, port, mqtt_port, users
         self.url = ""
         self.mqtt_url = ""
         self.monitor_url = ""
@@ -108,18 +110,21 @@ class EmbeddedServer:
         self._lock: IO[str] | None = None
 
     @classmethod
-    async def start(cls, folder: Path, *, port: int = -1, mqtt_port: int | None = None) -> EmbeddedServer:
+    async def start(
+        cls, folder: Path, *, port: int = -1, mqtt_port: int | None = None, users: str = ""
+    ) -> EmbeddedServer:
         """Starts a server over the store in `folder` and waits until it is ready.
 
         Args:
             folder: keeps the store, the log and the lock.
             port: TCP port on 127.0.0.1; -1 takes a free one.
             mqtt_port: the same for MQTT 3.1.1; none opens no such listener.
+            users: who may do what (`bus.accounts`); by default everybody may do everything.
 
         Raises:
             ServerStartError: it did not come up, and why.
         """
-        server = cls(folder.resolve(), port, mqtt_port)
+        server = cls(folder.resolve(), port, mqtt_port, users)
         await server._take_lock()
         try:
             for wanted in (port, mqtt_port):
@@ -231,7 +236,7 @@ class EmbeddedServer:
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir()
         configuration = self.folder / "nats.conf"
-        configuration.write_text(_configuration(self.folder, run, self.port, self.mqtt_port))
+        configuration.write_text(_configuration(self.folder, run, self.port, self.mqtt_port, self._users))
         assert self._lock is not None  # noqa: S101  start() takes it first
         with (self.folder / "nats.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own binary and configuration

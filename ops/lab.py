@@ -25,6 +25,7 @@ from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
 from contracts.presence import LabTroubled
+from ops.accounts import keys_of, users_of
 from ops.clock import RealClock, VirtualClock
 from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
 from ops.errors import CampaignFileError, ResumeError, StalledError
@@ -95,7 +96,8 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     check_room(order.out)
     check_folder(order)
     listener = order.campaign.instruments.listener
-    server = None if order.nats else await EmbeddedServer.start(order.out / "store", mqtt_port=listener)
+    users = "" if order.nats else users_of(campaign_id(order), order.out)
+    server = None if order.nats else await EmbeddedServer.start(order.out / "store", mqtt_port=listener, users=users)
     observatory = observe(order.out, campaign_id(order), version(), wanted=order.telemetry)
     troubles: dict[str, list[str]] = {"broker": [], "instrument": [], "ledger": []}
     session: Session | None = None
@@ -110,7 +112,12 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     try:
         async with kept_alive(server, lambda: trouble("nats-server had died and was started again")):
             url = order.nats or (server.url if server else "")
-            bus = await JetStreamBus.connect(url, BlobStore(order.out / "blobs"), on_trouble=lambda e: trouble(str(e)))
+            bus = await JetStreamBus.connect(
+                url,
+                BlobStore(order.out / "blobs"),
+                on_trouble=lambda e: trouble(str(e)),
+                keys=keys_of(order.out) if server else None,
+            )
             notary = Notary(
                 order.out,
                 url,

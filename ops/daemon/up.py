@@ -28,6 +28,7 @@ from contracts.campaigns import CampaignPaused, CampaignResumed
 from contracts.errors import ContractError
 from contracts.event import Event
 from contracts.presence import LabTroubled, TroubleKind
+from ops.accounts import keys_of, users_of
 from ops.cli import UNUSABLE, complain
 from ops.clock import RealClock
 from ops.daemon.card import Card
@@ -39,7 +40,7 @@ from ops.errors import NoRoomError, OpsError
 from ops.furnaces import Wire
 from ops.lab import Session, check_folder, prepare
 from ops.notary import Notary
-from ops.order import Order
+from ops.order import Order, campaign_id
 from ops.room import PATIENCE, check_room, watch_room
 from ops.settings import load_campaign
 from ops.telemetry.observatory import Observatory, observe
@@ -95,14 +96,20 @@ class Daemon:
             server = None
             if self.order.nats is None:
                 listener = self.order.campaign.instruments.listener
-                server = await EmbeddedServer.start(self.order.out / "store", mqtt_port=listener)
+                users = users_of(campaign_id(self.order), self.order.out)
+                server = await EmbeddedServer.start(self.order.out / "store", mqtt_port=listener, users=users)
                 stack.push_async_callback(server.stop)
             name = f"{self.order.campaign.name}-{self.order.seed}"
             self._observatory = observe(self.order.out, name, version(), wanted=self.order.telemetry)
             stack.callback(self._observatory.close)
             await stack.enter_async_context(kept_alive(server, self._broker_revived))
             url = self.order.nats or (server.url if server else "")
-            bus = await JetStreamBus.connect(url, BlobStore(self.order.out / "blobs"), on_trouble=self._broker_trouble)
+            bus = await JetStreamBus.connect(
+                url,
+                BlobStore(self.order.out / "blobs"),
+                on_trouble=self._broker_trouble,
+                keys=keys_of(self.order.out) if server else None,
+            )
             stack.push_async_callback(bus.close)
             self._bus = bus
             notary = self._notary = Notary(
