@@ -10,13 +10,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import nats.errors
 from nats.aio.msg import Msg
 
 from bus.errors import GapError
 from bus.pulling import NANOSECONDS, ConsumerGoneError, position_of, pull
 from bus.topology import STREAM
-from bus.wire import API, ApiError, Inbox, Wire
+from bus.wire import ApiError, Inbox, Wire
 
 _NOT_FOUND = 404
 _MESSAGE_ID = "Nats-Msg-Id"
@@ -119,7 +118,8 @@ class Stream:
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": start,
             "ack_policy": "none",
-            "inactive_threshold": 60 * NANOSECONDS,
+            # readers may not delete consumers: this one goes by itself, soon after nobody asks it any more
+            "inactive_threshold": (60 if live else 5) * NANOSECONDS,
             "replay_policy": "instant",
             "mem_storage": True,  # the ledger knows by itself how far it is
             "description": "the ledger",
@@ -138,9 +138,6 @@ class Stream:
                 async for message in pull(self.wire, made["name"], inbox, until_quiet=not live):
                     yield message
         finally:
-            if made and self.wire.client.is_connected:  # no answer is wanted: a restarted server has forgotten it
-                with contextlib.suppress(nats.errors.Error):
-                    await self.wire.client.publish(f"{API}.CONSUMER.DELETE.{STREAM}.{made['name']}")
             await inbox.close()
 
 

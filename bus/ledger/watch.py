@@ -6,6 +6,7 @@ back, or made anew, while he looks cannot be shown to him.
 
 from __future__ import annotations
 
+import asyncio
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection
@@ -24,6 +25,8 @@ from bus.ledger.tiles import WIDTH, TileStore, tile_path
 
 WITHIN = 10.0
 """Seconds that whoever serves a ledger may take to answer."""
+STREAM_WITHIN = 15.0
+"""Seconds that the server may take to show what is new."""
 _NOT_THERE = frozenset({404, 410})
 _LARGEST = 64 * 1024 * WIDTH + 2 * WIDTH
 
@@ -111,6 +114,7 @@ class Watcher:
         Raises:
             LedgerError: the ledger is not what it was, or is not in order.
             DisagreementError: the stream and the ledger are not the same.
+            TimeoutError: the stream's server is away; what is new is compared when it is back.
         """
         opened = open_checkpoint(self.store.read_checkpoint(), self.known())
         now, last = opened.checkpoint, self.last
@@ -126,15 +130,20 @@ class Watcher:
             self._continues(last, now)
             start = last.size
         entries = checked_entries(self.store, now.size, start, now.size)
-        compared = 0
-        if self.stream is not None:
-            state = await self.stream.state()
-            check_counts(state, now.size)
-            if state is not None:
-                check_settings(state)
-            compared = await compare(self.stream, entries, start) if entries else 0
+        async with asyncio.timeout(STREAM_WITHIN):
+            compared = await self._compared(entries, start, now.size)
         self.last = now
         return Sight(opened, now.size - (last.size if last else 0), compared)
+
+    async def _compared(self, entries: list[bytes], start: int, size: int) -> int:
+        """Compares what is new with the stream; how many entries."""
+        if self.stream is None:
+            return 0
+        state = await self.stream.state()
+        check_counts(state, size)
+        if state is not None:
+            check_settings(state)
+        return await compare(self.stream, entries, start) if entries else 0
 
     def alarms(self) -> list[Alarm]:
         """Alarms of the ledger's writer that were not told yet."""

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from bus.errors import BusError
+from bus.identities import READER, KeyFolder
 from bus.ledger.book import DisagreementError
 from bus.ledger.checkpoint import Checkpoint
 from bus.ledger.errors import LedgerError, NoteError
 from bus.ledger.keys import VERIFIERS, read_verifiers, trusted_by
 from bus.ledger.note import COSIGNATURE, Note, Verifier
-from bus.ledger.reaching import connected, live_url
+from bus.ledger.reaching import live_url
 from bus.ledger.stream import Stream
 from bus.ledger.tiles import TileStore
 from bus.ledger.watch import FetchedStore, Sight, Watcher
+from bus.wire import Wire
 from ops.cli import FOUND_WANTING, INTERRUPTED
 from ops.ledgering.places import Place, answered, find, read_keys
 
@@ -66,7 +68,12 @@ async def _watch(asked: Asked) -> int:
     telling = _Telling(asked.as_json)
     async with AsyncExitStack() as stack:
         url = asked.nats or (live_url(place.store) if place and place.store else None)
-        wire = await stack.enter_async_context(connected(url)) if url else None
+        wire = None
+        if url:
+            keys_of_server = KeyFolder(place.run / "keys") if place and place.run else None
+            identity = keys_of_server.identity(READER) if keys_of_server and READER in keys_of_server else None
+            wire = await Wire.connect(url, lambda _: None, identity=identity)
+            stack.push_async_callback(wire.close)
         watcher = Watcher(
             store, lambda: _known(store, place, keys), Stream(wire) if wire else None, place.ledger if place else None
         )
@@ -91,6 +98,9 @@ async def _problem(watcher: Watcher, telling: _Telling) -> dict[str, Any] | None
     """One look; what is wrong."""
     try:
         sight = await watcher.look()
+    except TimeoutError:
+        telling.away()
+        return None
     except DisagreementError as error:
         return {"index": error.index, "kind": error.kind, "detail": str(error)}
     except (LedgerError, BusError) as error:
@@ -132,7 +142,7 @@ class _Telling:
     """Says what was seen, for programs or for people."""
 
     def __init__(self, as_json: bool) -> None:  # noqa: FBT001  a switch of the command
-        self.as_json = as_json
+        self.as_json, self.told_away = as_json, False
 
     def begin(self, watcher: Watcher, url: str | None) -> None:
         """What will be compared."""
@@ -143,6 +153,7 @@ class _Telling:
 
     def sight(self, sight: Sight) -> None:
         """A new checkpoint."""
+        self.told_away = False
         checkpoint, witnesses = sight.checkpoint, sight.opened.witnesses
         if self.as_json:
             self._say(
@@ -166,6 +177,12 @@ class _Telling:
             f"{f'cosigned by {cosigned}' if cosigned else 'not witnessed'}, "
             f"{f'{sight.compared} compared with the stream' if sight.compared else 'nothing to compare'}"
         )
+
+    def away(self) -> None:
+        """The stream's server does not answer."""
+        if not self.as_json and not self.told_away:
+            self._say("the server of the log is away; what is new is compared when it is back")
+        self.told_away = True
 
     def problem(self, problem: dict[str, Any]) -> None:
         """What is wrong."""

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from bus.blobs import MemoryBlobs
+from bus.identities import PROVISIONER, KeyFolder
 from bus.jetstream import JetStreamBus
 from bus.ledger.alarms import read_alarms
 from bus.server import EmbeddedServer
 from bus.topology import STREAM, stream_settings
+from bus.wire import Wire
 from contracts.presence import LabTroubled, TroubleKind
 from tests.system.console import athanor, command, environment, read_log, small
 from tests.system.test_daemon import daemon, status, until
@@ -65,6 +67,35 @@ async def test_writer_and_witness_may_die(tmp_path: Path) -> None:
     troubles = [e.envelope.data for e in log if isinstance(e.envelope.data, LabTroubled)]
     assert {t.trouble for t in troubles} == {TroubleKind.LEDGER}
     assert all("started again" in t.reason or "witness" in t.reason for t in troubles)
+
+
+async def test_a_watcher_sees_it_grow_and_sees_it_forged(tmp_path: Path) -> None:
+    """From the folder and over HTTP each checkpoint is shown; when the log forgets its beginning, it ends with 1."""
+    campaign, out = small(tmp_path), tmp_path / "lab"
+    with daemon(campaign, out) as process:
+        until(lambda: status(out)["counts"].get("synthesis.step_completed", 0) >= 1, process)
+        card = json.loads((out / "daemon.json").read_text())
+        far = athanor("ledger", "watch", f"{card['http']}/ledger", "--once", "--json")
+        assert far.returncode == 0, far.stdout + far.stderr
+        assert json.loads(far.stdout)["witnesses"]
+        words = command("ledger", "watch", out, "--json")
+        watcher = subprocess.Popen(  # noqa: ASYNC220  started once, and nothing else waits here
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        )
+        assert watcher.stdout is not None
+        first, second = (json.loads(watcher.stdout.readline()) for _ in range(2))
+        assert first["ok"]
+        assert second["size"] > first["size"]
+        assert second["compared"] == second["added"] == second["size"] - first["size"]
+        wire = await Wire.connect(card["nats"], print, identity=KeyFolder(out / "keys").identity(PROVISIONER))
+        await wire.api(f"STREAM.UPDATE.{STREAM}", stream_settings() | {"max_msgs": 10, "discard": "old"})
+        await wire.close()
+        lines, errors = watcher.communicate(timeout=60)
+        last = json.loads(lines.splitlines()[-1])
+        assert watcher.returncode == 1, errors
+        assert last["problems"][0]["kind"] in {"deleted", "truncated"}
+        until(lambda: "not what was signed" in (status(out).get("not_ready_because") or ""), process)
+        assert athanor("status", out).returncode == 1
 
 
 async def test_nothing_begins_over_a_log_that_was_cut(tmp_path: Path) -> None:
