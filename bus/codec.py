@@ -6,18 +6,24 @@ Reading upcasts; the stored bytes are never written again.
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from bus.errors import EventTooLargeError
 from bus.protocol import MAX_PAYLOAD
+from contracts.catalogue import CATALOGUE
 from contracts.envelope import Envelope, schema_uri
 from contracts.errors import MalformedEventError
+from contracts.event import Event
 from contracts.upcasters import read_event
 
 CONTENT_TYPE = "application/cloudevents+json"
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_KIND = re.compile(rb'"type": ?"([a-z0-9_.]+)"')
 
 
 def encode(envelope: Envelope) -> bytes:
@@ -42,6 +48,36 @@ def decode(payload: bytes) -> Envelope:
 
     Raises:
         MalformedEventError: they hold no envelope, or its data does not obey its schema.
+        UnknownKindError: no class is filed under its kind.
+        FutureVersionError: it was written by a newer Athanor.
+    """
+    return _decoded_at_once(payload) or _decoded_in_steps(payload)
+
+
+def _decoded_at_once(payload: bytes) -> Envelope | None:
+    """The envelope, if its event is one of today's and nothing is wrong; in one pass, at half the cost."""
+    kind = _KIND.search(payload)
+    if kind is None or (newest := CATALOGUE.get(kind[1].decode())) is None:
+        return None
+    try:
+        said = _today(newest).model_validate_json(payload)
+    except ValidationError:
+        return None
+    object.__setattr__(said, "__class__", Envelope)  # it has the same fields: only now it is no other class
+    return said
+
+
+@cache
+def _today(event: type[Event]) -> type[Envelope]:
+    """An envelope that knows which event it holds, so that both are validated together."""
+    return create_model(f"EnvelopeOf{event.__name__}", __base__=Envelope, data=(event, ...))
+
+
+def _decoded_in_steps(payload: bytes) -> Envelope:
+    """The envelope, by way of the versions since; or what is wrong with it, in words.
+
+    Raises:
+        MalformedEventError: these bytes hold no envelope, or its data does not obey its schema.
         UnknownKindError: no class is filed under its kind.
         FutureVersionError: it was written by a newer Athanor.
     """
@@ -70,4 +106,4 @@ def decode(payload: bytes) -> Envelope:
 
 def _version(uri: object) -> int | None:
     text = str(uri).rpartition(":")[2]
-    return int(text) if str(uri).startswith("urn:athanor:event:") and text.isdigit() else None
+    return int(text) if str(uri).startswith("urn:athanor:event:") and _VERSION.fullmatch(text) else None
