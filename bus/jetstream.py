@@ -46,11 +46,16 @@ _HEADERS = {"Content-Type": CONTENT_TYPE}
 
 
 class JetStreamBus:
-    """A bus on a NATS server with JetStream."""
+    """A bus on a NATS server with JetStream.
+
+    Attributes:
+        highest: the highest sequence that the server has acknowledged to us.
+    """
 
     def __init__(self, board: Switchboard, blobs: Blobs) -> None:
         self.board = board
         self.blobs = blobs
+        self.highest = 0
         self._stopped: BusError | None = None
 
     @classmethod
@@ -145,7 +150,9 @@ class JetStreamBus:
         if self._stopped is not None:
             raise EvidenceAtRiskError(str(self._stopped))
         wire = self.board.now(speaker) or await self.board.of(speaker)
-        return await wire.publisher.publish(subject, payload, headers)
+        receipt, name = await wire.publisher.publish(subject, payload, headers)
+        self.highest = max(self.highest, receipt.sequence)
+        return receipt, name
 
     async def store_raw(self, subject: str, payload: bytes, headers: dict[str, str]) -> Receipt:
         """Stores bytes under a subject of the stream, over the connection that reads.

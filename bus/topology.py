@@ -8,6 +8,7 @@ rollup close the ordinary ways to remove a message; 64 KiB is what an entry of a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bus.errors import StreamConfigurationError
@@ -48,6 +49,38 @@ def stream_settings(max_bytes: int = DEFAULT_MAX_BYTES) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """A setting or count that is not as pinned."""
+
+    key: str
+    """Its name."""
+    words: str
+    """What it is, and what it should be."""
+
+
+def differences(live: Mapping[str, Any], state: Mapping[str, Any]) -> list[Differs]:
+    """What differs from the pinned configuration, and what is missing at first sight.
+
+    Args:
+        live: the server's configuration of the stream.
+        state: the server's state of the stream.
+    """
+    pinned = stream_settings(int(live.get("max_bytes", 0)))
+    wrong = [
+        Differs(key, f"{key} is {live.get(key)!r}, pinned {value!r}")
+        for key, value in pinned.items()
+        if live.get(key, _absent(value)) != value and key != "description"
+    ]
+    if live.get("max_bytes", -1) <= 0:
+        wrong.append(Differs("max_bytes", "max_bytes is unlimited, so a full disk would decide"))
+    if state.get("num_deleted", 0):
+        wrong.append(Differs("num_deleted", f"{state['num_deleted']} messages were deleted"))
+    if state.get("messages", 0) and state.get("first_seq") != 1:
+        wrong.append(Differs("first_seq", f"the log begins at sequence {state.get('first_seq')} and not at 1"))
+    return wrong
+
+
 def check_stream(live: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """The live configuration is the pinned one, and no message is missing.
 
@@ -58,22 +91,10 @@ def check_stream(live: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     Raises:
         StreamConfigurationError: a setting differs, or messages were removed; all of it is named.
     """
-    pinned = stream_settings(int(live.get("max_bytes", 0)))
-    wrong = [
-        f"{key} is {live.get(key)!r}, pinned {value!r}"
-        for key, value in pinned.items()
-        if live.get(key, _absent(value)) != value and key != "description"
-    ]
-    if live.get("max_bytes", -1) <= 0:
-        wrong.append("max_bytes is unlimited, so a full disk would decide")
-    if state.get("num_deleted", 0):
-        wrong.append(f"{state['num_deleted']} messages were deleted")
-    if state.get("messages", 0) and state.get("first_seq") != 1:
-        wrong.append(f"the log begins at sequence {state.get('first_seq')} and not at 1")
-    if wrong:
+    if wrong := differences(live, state):
         raise StreamConfigurationError(
-            f"Expected stream {STREAM} as pinned, got differences: {'; '.join(wrong)}. Somebody has changed it; "
-            "go on only after finding out who and why."
+            f"Expected stream {STREAM} as pinned, got differences: {'; '.join(d.words for d in wrong)}. Somebody has "
+            "changed it; go on only after finding out who and why."
         )
 
 

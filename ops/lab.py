@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,12 +20,13 @@ from agents.runtime.snapshots import Snapshots
 from agents.synthesis_robot import SynthesisRobot
 from agents.workers import Workers
 from bus.blobs import BlobStore
+from bus.guarding import guard
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
 from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
-from contracts.presence import LabTroubled
+from contracts.presence import LabTroubled, TroubleKind
 from ops.accounts import keys_of, users_of
 from ops.clock import RealClock, VirtualClock
 from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
@@ -177,6 +179,11 @@ class Session:
         """Puts a trouble on record under a name, once for ever."""
         await self.runtime.say(trouble, name, "ledger")
 
+    async def say_alarm(self, reason: str) -> None:
+        """Puts on record that the stream is not as it must be; the same reason once for ever."""
+        trouble = LabTroubled(trouble=TroubleKind.BROKER, reason=reason)
+        await self.runtime.say(trouble, f"guard/{hashlib.sha256(reason.encode()).hexdigest()[:32]}", "guard")
+
     async def close(self) -> None:
         """Lets go of workers and instruments."""
         self.workers.close()
@@ -243,7 +250,7 @@ async def _with_bus(session: Session, bus: JetStreamBus, show: Callable[[Tally],
         await session.begin()
         recording = asyncio.create_task(notary.put_on_record(session.say_trouble))
         try:
-            interrupted = await _until_done(runtime, session.clock, tally, order.out)
+            interrupted = await _until_done(session, guard(bus, session.say_alarm))
             with suppress(TimeoutError):
                 await asyncio.wait_for(notary.recorded(), PATIENCE)
         finally:
@@ -282,8 +289,9 @@ def _started(order: Order, equipment: Equipment) -> CampaignStarted:
     )
 
 
-async def _until_done(runtime: Runtime, clock: RealClock | VirtualClock, tally: Tally, out: Path) -> bool:
+async def _until_done(session: Session, guarding: Coroutine[Any, Any, None]) -> bool:
     """Waits for the end; whether it came by a signal."""
+    runtime, clock, tally, out = session.runtime, session.clock, session.tally, session.order.out
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -291,9 +299,10 @@ async def _until_done(runtime: Runtime, clock: RealClock | VirtualClock, tally: 
     stop: asyncio.Future[Any] = asyncio.ensure_future(asked_to_stop.wait())
     end: asyncio.Future[Any] = asyncio.ensure_future(_ended(clock, tally))
     full: asyncio.Future[Any] = asyncio.ensure_future(watch_room(out))
+    risk: asyncio.Future[Any] = asyncio.ensure_future(guarding)
     try:
-        await asyncio.wait({stop, end, full, runtime.failure}, return_when=asyncio.FIRST_COMPLETED)
-        for trouble in (runtime.failure, full):
+        await asyncio.wait({stop, end, full, risk, runtime.failure}, return_when=asyncio.FIRST_COMPLETED)
+        for trouble in (risk, runtime.failure, full):
             if trouble.done():
                 trouble.result()
         if stop.done() and not end.done():
@@ -301,7 +310,7 @@ async def _until_done(runtime: Runtime, clock: RealClock | VirtualClock, tally: 
         end.result()
         return False
     finally:
-        for waiting in (stop, end, full):
+        for waiting in (stop, end, full, risk):
             waiting.cancel()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -19,6 +19,7 @@ from typing import Any
 from agents.errors import AgentError
 from bus.blobs import BlobStore
 from bus.errors import BusError
+from bus.guarding import guard
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
 from bus.ledger.alarms import Alarm
@@ -170,6 +171,7 @@ class Daemon:
             asyncio.ensure_future(watch_room(self.order.out)),
             asyncio.ensure_future(keep_looking(bus, session.runtime.durables, self._observatory)),
             asyncio.ensure_future(notary.put_on_record(session.say_trouble)),
+            asyncio.ensure_future(guard(bus, session.say_alarm)),
         ]
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
