@@ -51,7 +51,7 @@ def shape_of(model: type[BaseModel]) -> Shape:
     schema = model.model_json_schema(mode="serialization")
     defined = schema.get("$defs", {})
     columns, structure = [], {}
-    for name, field in schema.get("properties", {}).items():
+    for name, field in _resolved(schema, defined).get("properties", {}).items():
         structure[name] = _structure(field, defined, _DEEP)
         columns.append(Column(name, _comment(field, defined)))
     return Shape(tuple(columns), json.dumps(structure))
@@ -76,14 +76,20 @@ def _structure(field: Schema, defined: Schema, deep: int) -> Any:
     kind = field.get("type")
     if deep and kind == "object" and field.get("properties"):
         return {name: _structure(inner, defined, deep - 1) for name, inner in field["properties"].items()}
-    if deep and kind == "object" and isinstance(field.get("additionalProperties"), Mapping):
-        return f"MAP(VARCHAR, {_type(_structure(field['additionalProperties'], defined, deep - 1))})"
+    if deep and kind == "object" and isinstance(inner := _value(field), Mapping):
+        return f"MAP(VARCHAR, {_type(_structure(inner, defined, deep - 1))})"
     if deep and kind == "array" and "prefixItems" in field:
-        inner = [_structure(item, defined, deep - 1) for item in field["prefixItems"]]
-        return [inner[0]] if inner and all(item == inner[0] for item in inner) else "JSON"
+        items = [_structure(item, defined, deep - 1) for item in field["prefixItems"]]
+        return [items[0]] if items and all(item == items[0] for item in items) else "JSON"
     if deep and kind == "array" and "items" in field:
         return [_structure(field["items"], defined, deep - 1)]
     return _FORMATS.get(str(field.get("format")), _PLAIN.get(str(kind), "JSON"))
+
+
+def _value(field: Schema) -> object:
+    """What the entries of a mapping are; keys that must look like something are told apart by their pattern."""
+    patterns = field.get("patternProperties") or {}
+    return next(iter(patterns.values()), field.get("additionalProperties"))
 
 
 def _type(structure: Any) -> str:
@@ -115,9 +121,9 @@ def _units(field: Schema, defined: Schema, path: str, deep: int) -> Iterator[str
         yield f"{path} {unit}"
     for name, inner in field.get("properties", {}).items():
         yield from _units(_resolved(inner, defined), defined, f"{path}.{name}" if path else name, deep - 1)
-    for key in ("items", "additionalProperties"):
-        if isinstance(inner := field.get(key), Mapping):
-            yield from _units(_resolved(inner, defined), defined, path, deep - 1)
+    for within in (field.get("items"), _value(field)):
+        if isinstance(within, Mapping):
+            yield from _units(_resolved(within, defined), defined, path, deep - 1)
 
 
 def quoted(name: str) -> str:

@@ -119,6 +119,7 @@ def views() -> tuple[View, ...]:
 
 def build(connection: DuckDBPyConnection) -> None:
     """Makes the tables, still empty, and all views upon them, each with its descriptions."""
+    connection.begin()  # one write to disk instead of hundreds
     for view, columns in zip(tables(), (EVENTS, UNREADABLE), strict=True):
         connection.execute(f"CREATE TABLE {view.name} ({', '.join(f'{name} {kind}' for name, kind, _ in columns)})")
         _comment(connection, view, "TABLE")
@@ -128,6 +129,7 @@ def build(connection: DuckDBPyConnection) -> None:
     for view in (*map(kind_view, kinds()), *map(projection, _MADE)):
         connection.execute(f"CREATE VIEW {_path(view.name)} AS {view.sql}")
         _comment(connection, view, "VIEW")
+    connection.commit()
 
 
 def _comment(connection: DuckDBPyConnection, view: View, sort: str) -> None:
