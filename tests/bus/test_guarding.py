@@ -77,13 +77,25 @@ async def test_a_lowered_limit_is_an_event_and_ends_publishing(bus: JetStreamBus
     """A limit that has destroyed events already is named in the log, and nobody adds anything after that."""
     watching = guarded(bus)
     await asyncio.sleep(0.05)
-    await change(bus, max_msgs=10)
+    await change(bus, max_msgs=10, discard="old")
     with pytest.raises(EvidenceAtRiskError, match="max_msgs is 10, pinned -1.*ledger repair"):
         await asyncio.wait_for(watching, 10)
     [reason] = await alarms(bus)
     assert "Nothing more is published" in reason
     with pytest.raises(EvidenceAtRiskError, match="max_msgs is 10"):
         await bus.publish(envelope(lost(70), n=70))
+
+
+async def test_an_alarm_that_the_log_refuses_is_told(bus: JetStreamBus, troubles: list[BusError]) -> None:
+    """Where the lowered limit keeps even the alarm out, whoever runs the lab hears of it, and publishing ends."""
+    watching = guarded(bus)
+    await asyncio.sleep(0.05)
+    await change(bus, max_msgs=10)
+    with pytest.raises(EvidenceAtRiskError, match="max_msgs is 10"):
+        await asyncio.wait_for(watching, 10)
+    assert "max_msgs is 10" in str(troubles[-1])
+    assert "The alarm could not be written" in str(troubles[-1])
+    assert not await alarms(bus)
 
 
 async def test_a_stream_that_went_back_is_not_added_to(bus: JetStreamBus, troubles: list[BusError]) -> None:
