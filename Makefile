@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup run test check lint bench chaos chaos-ledger schemas lock clean
+.PHONY: help setup run test check lint bench bench-xrd chaos chaos-ledger schemas lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ test: $(STAMP) lint ## everything: lint, types, import rules, all tests
 
 bench: $(STAMP) ## print the benchmarks: ratios beside a peer or a limit run at the same time
 	$(BIN)/python -m tests.bench
+
+bench-xrd: $(STAMP) ## phases in measured patterns of known mixtures, beside baselines (DIR=folder with a manifest.json)
+	$(BIN)/python -m tests.bench.xrd $(DIR) --jobs $(or $(JOBS),2)
 
 chaos: $(STAMP) ## kill everything a hundred times at random moments, and count what is lost (minutes)
 	$(BIN)/python -m tests.chaos --kills 100 --seed 1

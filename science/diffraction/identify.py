@@ -1,7 +1,7 @@
 """Names the phases in a pattern, or says that it cannot.
 
 ``identified`` when the found phases account for the pattern, ``ambiguous`` when other substances fit as
-well or a claim is weak, ``unknown`` when clear lines remain, or nothing matches at all.
+well or a claim is weak, ``unknown`` when a phase seems to be missing, or nothing matches at all.
 """
 
 from __future__ import annotations
@@ -12,74 +12,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal, Lattice
+from science.chemistry.crystal import Crystal
+from science.diffraction.answer import Identification, IdentifiedPhase, IdentifySettings, answer, nothing
+from science.diffraction.belief import Calibration, shipped
 from science.diffraction.errors import LibraryError
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.pattern import CU_K_ALPHA1, Pattern
 from science.diffraction.profile import snip
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
-from science.diffraction.search import Presence, match, presence, search, smoothed
-from science.diffraction.sticks import calculate, metric_parameters
-from science.diffraction.unexplained import (
-    LINE_HEIGHT,
-    UnexplainedLine,
-    calculated_lines,
-    line_positions,
-    unexplained_lines,
-)
+from science.diffraction.refine import MODEL_ERROR, SMALLEST_ERROR, Fit, Observed, Trial, refine
+from science.diffraction.rivals import Place, contested
+from science.diffraction.search import search, smoothed
+from science.diffraction.settle import settle
+from science.diffraction.sticks import calculate
+from science.diffraction.unexplained import UnexplainedLine, unexplained_lines
+
+__all__ = ["Identification", "IdentifiedPhase", "IdentifySettings", "UnexplainedLine", "identify", "observe"]
 
 Array = NDArray[np.float64]
 
 GRID = 4200
 """Most points of a pattern that is fitted; finer ones are averaged."""
+LEAST_PEAK = 12.0
+"""Height of the strongest line over the noise below which there is no sample to be seen."""
+FEW_COUNTS = 40.0
+"""The same below which counts are told to be low."""
+SHORT_RANGE = 20.0
+"""Degrees below which a pattern is too short to be sure of."""
+AS_SHIPPED = IdentifySettings()
 K_ALPHA2 = ((1.5406, 1.544427), (1.78897, 1.792850), (0.70932, 0.713607), (1.93604, 1.939980), (2.28970, 2.293606))
 """Kα1 and Kα2 of Cu, Co, Mo, Fe, Cr in Å (Bearden 1967, doi:10.1103/RevModPhys.39.78)."""
-RADIUS = 240.0
-"""Goniometer radius in mm by which the displacement is told."""
-
-
-@dataclass(frozen=True)
-class IdentifySettings:
-    """How strict the verdicts are."""
-
-    line_height: float = LINE_HEIGHT
-    """Unexplained lines above this share of the strongest are clear."""
-    max_unexplained: float = 0.22
-    """Share of the net intensity that may stay unexplained."""
-    confident: float = 0.5
-    """Phases below this confidence make the answer ambiguous."""
-    hypothesis_strain: float = 0.025
-    """How far the cells of hypotheses may stray, relative length."""
-
-
-@dataclass(frozen=True)
-class IdentifiedPhase:
-    """One phase of the answer."""
-
-    name: str
-    formula: str
-    space_group: int
-    weight_fraction: float
-    lattice: Lattice
-    confidence: float
-    alternatives: tuple[str, ...]
-    microstrain: float
-    origin: str
-
-
-@dataclass(frozen=True)
-class Identification:
-    """The answer."""
-
-    verdict: str
-    phases: tuple[IdentifiedPhase, ...]
-    unexplained_fraction: float
-    unexplained_lines: tuple[UnexplainedLine, ...]
-    r_wp: float
-    zero: float
-    displacement: float
-    wavelength: float
-    flags: tuple[str, ...]
 
 
 def _radiation(pattern: Pattern, wavelength: float | None) -> tuple[tuple[tuple[float, float], ...], list[str]]:
@@ -122,7 +83,8 @@ def observe(pattern: Pattern, lines: tuple[tuple[float, float], ...]) -> Observe
     gain = float(np.median(curvature**2 / level)) / (6 * 0.4549)
     gain = float(np.clip(gain, 1e-6 * y.max(), 0.05 * y.max()))
     net = np.maximum(y - background, 0)
-    sigma = np.sqrt(gain * np.maximum(y, 0.02 * y.max() / 100 + 1e-9) + (0.06 * net) ** 2 + (2e-3 * net.max()) ** 2)
+    counting = gain * np.maximum(y, 0.02 * y.max() / 100 + 1e-9)
+    sigma = np.sqrt(counting + (MODEL_ERROR * net) ** 2 + (SMALLEST_ERROR * net.max()) ** 2)
     return Observed(grid, y, background, sigma, lines, rounding=rounding)
 
 
@@ -133,7 +95,8 @@ def identify(
     *,
     hypotheses: Sequence[Crystal] = (),
     wavelength: float | None = None,
-    settings: IdentifySettings = IdentifySettings(),
+    settings: IdentifySettings = AS_SHIPPED,
+    calibration: Calibration | None = None,
 ) -> Identification:
     """The phases in a pattern.
 
@@ -144,24 +107,75 @@ def identify(
         hypotheses: further structures to try, such as solid solutions of the nominal composition.
         wavelength: Kα1 in Å, if better known than in the file.
         settings: how strict the verdicts are.
+        calibration: turns evidence into probabilities; the shipped one by default.
 
     Raises:
         LibraryError: no phase is made of these elements.
     """
+    ready = searched(pattern, library, elements, hypotheses=hypotheses, wavelength=wavelength, settings=settings)
+    return concluded(ready, settings, calibration)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A pattern with the phases that a search came up with, before anything is believed.
+
+    Attributes:
+        observed: the pattern made ready.
+        trials: all candidates.
+        first: the phases as the search found them.
+        fit: of the phases that hold their places; none where there is nothing to be seen.
+        places: who else could stand in the place of each.
+        flags: what was noticed.
+    """
+
+    observed: Observed
+    trials: list[Trial]
+    first: tuple[Trial, ...]
+    fit: Fit | None
+    places: tuple[Place, ...]
+    flags: tuple[str, ...]
+
+
+def searched(
+    pattern: Pattern,
+    library: PhaseLibrary,
+    elements: Collection[str],
+    *,
+    hypotheses: Sequence[Crystal] = (),
+    wavelength: float | None = None,
+    settings: IdentifySettings = AS_SHIPPED,
+) -> Searched:
+    """The first half of `identify`, with its arguments: which phases explain most, one after another."""
     lines, flags = _radiation(pattern, wavelength)
     observed = observe(pattern, lines)
     trials = _trials(observed, library, elements, hypotheses, settings)
-    if pattern.two_theta[-1] - pattern.two_theta[0] < 20:
+    if pattern.two_theta[-1] - pattern.two_theta[0] < SHORT_RANGE:
         flags.append("short-range")
-    peaks = _peak_heights(observed)
-    if peaks < 12:
-        return _nothing(observed, (), [*flags, "no-peaks"])
+    peak = peak_heights(observed)
+    if peak < LEAST_PEAK:
+        return Searched(observed, trials, (), None, (), (*flags, "no-peaks"))
+    if peak < FEW_COUNTS:
+        flags.append("low-counts")
     fit = search(trials, observed)
     if not fit.trials:
+        return Searched(observed, trials, (), fit, (), tuple(flags))
+    held, places = contested(refine(fit, observed, iterations=10), observed, trials)
+    return Searched(observed, trials, fit.trials, held, tuple(places), tuple(flags))
+
+
+def concluded(ready: Searched, settings: IdentifySettings, calibration: Calibration | None = None) -> Identification:
+    """The second half of `identify`: what stands of the phases that were found."""
+    known, observed, flags = calibration or shipped(), ready.observed, list(ready.flags)
+    if ready.fit is None:
+        return nothing(observed, (), flags)
+    if not ready.fit.trials:
         clear = unexplained_lines(observed, observed.background, line_height=settings.line_height)
-        return _nothing(observed, clear, [*flags, "no-match"])
-    fit = refine(fit, observed, iterations=10)
-    return _answer(fit, observed, trials, settings, flags)
+        return nothing(observed, clear, [*flags, "no-match"])
+    settled = settle(ready.fit, observed, ready.places, known, prune=settings.prune)
+    if not settled.fit.trials:
+        return nothing(observed, settled.faint, [*flags, "no-match"])
+    return answer(settled, observed, settings, flags, known)
 
 
 def _trials(
@@ -195,131 +209,8 @@ def _distinct(crystals: Sequence[Crystal]) -> list[Crystal]:
     return list(kept.values())
 
 
-def _peak_heights(observed: Observed) -> float:
+def peak_heights(observed: Observed) -> float:
     """Height of the strongest line over the noise of the background, be it from counting or from rounding."""
     smooth = smoothed(observed.net, observed)
     scatter = float(np.median(np.abs(observed.net - np.median(observed.net)))) * 1.48
     return float(smooth.max() / max(scatter, observed.rounding, 1e-12 * observed.y.max()))
-
-
-def _nothing(observed: Observed, lines: tuple[UnexplainedLine, ...], flags: list[str]) -> Identification:
-    wavelength = observed.lines[0][0]
-    return Identification("unknown", (), 1.0, lines, 1.0, 0.0, 0.0, wavelength, tuple(dict.fromkeys(flags)))
-
-
-def _answer(
-    fit: Fit, observed: Observed, trials: Sequence[Trial], settings: IdentifySettings, flags: list[str]
-) -> Identification:
-    lines = unexplained_lines(
-        observed,
-        fit.calculated,
-        known=calculated_lines(fit, observed),
-        positions=line_positions(fit, observed),
-        line_height=settings.line_height,
-    )
-    net = np.maximum(observed.y - fit.background, 0)
-    rest = np.abs(observed.y - fit.calculated)
-    noise = 0.8 * np.sqrt(np.maximum(observed.sigma**2 - (0.06 * np.maximum(observed.net, 0)) ** 2, 0))
-    unexplained = float(np.clip(np.maximum(rest - noise, 0).sum() / max(net.sum(), 1e-9), 0, 1))
-    there = [presence(fit, observed, n) for n in range(len(fit.trials))]
-    quality = float(np.clip(1.25 - 1.6 * unexplained, 0.1, 1))
-    others = [_alternatives(fit, observed, trials, n) for n in range(len(fit.trials))]
-    phases = _phases(fit, there, others, quality)
-    flags += _flags(fit, there, observed)
-    weights = 1 / np.maximum(observed.y, 1e-9 * observed.y.max() + 1e-12)
-    r_wp = float(np.sqrt((weights * (observed.y - fit.calculated) ** 2).sum() / (weights * observed.y**2).sum()))
-    if lines or unexplained > 2 * settings.max_unexplained:
-        verdict = "unknown"
-        flags.append("unexplained-lines" if lines else "poor-fit")
-    elif (
-        unexplained > settings.max_unexplained
-        or any(p.alternatives for p in phases)
-        or any(p.confidence < settings.confident for p in phases)
-    ):
-        verdict = "ambiguous"
-    else:
-        verdict = "identified"
-    return Identification(
-        verdict,
-        phases,
-        unexplained,
-        lines,
-        r_wp,
-        fit.zero,
-        -np.radians(fit.displacement) * RADIUS / 2,
-        observed.lines[0][0],
-        tuple(dict.fromkeys(flags)),
-    )
-
-
-def _phases(
-    fit: Fit, there: Sequence[Presence], others: Sequence[tuple[str, ...]], quality: float
-) -> tuple[IdentifiedPhase, ...]:
-    fractions = fit.weight_fractions()
-    found = [
-        IdentifiedPhase(
-            name=trial.crystal.name,
-            formula=trial.crystal.formula,
-            space_group=trial.crystal.space_group,
-            weight_fraction=float(fractions[n]),
-            lattice=fit.lattice(n),
-            confidence=float(np.clip(there[n].confidence * quality, 0, 1)),
-            alternatives=others[n],
-            microstrain=_microstrain(fit.states[n]),
-            origin=trial.origin,
-        )
-        for n, trial in enumerate(fit.trials)
-        if fractions[n] > 0
-    ]
-    return tuple(sorted(found, key=lambda p: -p.weight_fraction))
-
-
-def _microstrain(state: PhaseState) -> float:
-    """Relative spread of the lattice, from the width that grows as tan θ (Stokes & Wilson 1944): β = 4 ε tan θ."""
-    return float(np.radians(state.strain) / 4)
-
-
-def _flags(fit: Fit, there: Sequence[Presence], observed: Observed) -> list[str]:
-    flags = []
-    if any(p.spread > 0.35 for p in there):
-        flags.append("texture")
-    if abs(np.radians(fit.displacement) * RADIUS / 2) > 0.25:
-        flags.append("displaced")
-    if any(p.own < 0.12 for p in there):
-        flags.append("overlap")
-    if any(p.signal < 10 for p in there):
-        flags.append("weak-phase")
-    if _peak_heights(observed) < 40:
-        flags.append("low-counts")
-    return flags
-
-
-def _alternatives(fit: Fit, observed: Observed, trials: Sequence[Trial], index: int) -> tuple[str, ...]:
-    """Other substances that would do as well in the place of phase `index`."""
-    part = smoothed(fit.parts[index], observed)
-    mine = fit.trials[index]
-    own_score, _ = match(mine, observed, part)
-    taken = {t.crystal.name for t in fit.trials}
-    rivals = []
-    for trial in trials:
-        if trial.crystal.name in taken or trial.crystal.formula == mine.crystal.formula:
-            continue
-        score, strain = match(trial, observed, part)
-        if score > 0.8 * own_score:
-            rivals.append((score, strain, trial))
-    found = []
-    for _, strain, trial in sorted(rivals, key=lambda r: -r[0])[:3]:
-        swapped = Fit(
-            tuple(trial if n == index else t for n, t in enumerate(fit.trials)),
-            [
-                PhaseState(metric_parameters(trial.crystal) * (1 - 2 * strain), s.size, s.strain) if n == index else s
-                for n, s in enumerate(fit.states)
-            ],
-            fit.zero,
-            fit.displacement,
-            fit.mixing,
-            fit.width,
-        )
-        if refine(swapped, observed, iterations=6).chi2 < 1.06 * fit.chi2:
-            found.append(f"{trial.crystal.name} ({trial.crystal.space_group})")
-    return tuple(found)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from science.chemistry.crystal import Crystal
 from science.chemistry.solid_solutions import perovskite_models
 from science.diffraction.errors import LibraryError
-from science.diffraction.identify import RADIUS, Identification, _radiation, identify, observe
+from science.diffraction.flags import RADIUS
+from science.diffraction.identify import Identification, _radiation, identify, observe
 from science.diffraction.pattern import Pattern
 from science.diffraction.readers import read_pattern_bytes
 from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine

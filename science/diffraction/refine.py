@@ -25,9 +25,12 @@ Columns = tuple[Array, Array, Array]
 
 MODEL_ERROR = 0.06
 """Share of the net intensity by which calculated profiles are wrong."""
+SMALLEST_ERROR = 2e-3
+"""The same as a share of the strongest line, wherever nothing else is."""
 N_BACKGROUND = 10
 _SHARED = 4  # zero, displacement, mixing, instrument width
-_LOWEST_WIDTH = 0.02
+LOWEST_WIDTH = 0.02
+"""Full width in degrees below which no line is believed."""
 ZERO_SD = 0.02
 """Zero errors in degrees that an aligned instrument has; tells the zero from the displacement."""
 
@@ -148,7 +151,7 @@ def _columns(fit: Fit, observed: Observed, n: int) -> Columns:
         tan, cos = np.tan(theta), np.cos(theta)
         two_theta = np.degrees(2 * theta)
         position = two_theta + fit.zero + fit.displacement * cos
-        width = np.maximum(fit.width + state.size / cos + state.strain * tan, _LOWEST_WIDTH)
+        width = np.maximum(fit.width + state.size / cos + state.strain * tan, LOWEST_WIDTH)
         by_theta = fit.displacement * -np.sin(theta) + 2 * 180 / np.pi  # of the position, per radian of θ
         d_metric = (by_theta * tan / (2 * q[seen]))[:, None] * design[seen]
         m = 3 + 2 + design.shape[1]
@@ -252,12 +255,28 @@ def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = 
     return best
 
 
+def evaluated(fit: Fit, observed: Observed) -> list[Columns]:
+    """The columns of a refined fit: what it would answer to changes of its parameters."""
+    return [_columns(fit, observed, n) for n in range(len(fit.trials))]
+
+
+def jacobian(fit: Fit, columns: list[Columns]) -> tuple[Array, list[tuple[int, int]]]:
+    """Derivatives of the calculated pattern by all parameters but the scales and the background.
+
+    Returns:
+        rows ``(m, n)``, and for each which phase and parameter it belongs to: (−1, shared parameter) first, then
+        (phase, 3 for size, 4 for strain, 5 and up for the cell).
+    """
+    rows, _, places = _rows(fit, columns, widths=True)
+    return rows, [*((-1, j) for j in range(_SHARED)), *places]
+
+
 def _copy(fit: Fit) -> Fit:
     return replace(fit, states=[PhaseState(s.metric.copy(), s.size, s.strain) for s in fit.states])
 
 
-def _jacobian(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array, Callable[[Array], Fit]]:
-    """Derivatives of the calculated pattern by the parameters that move, and how to take a step."""
+def _rows(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array, list[int], list[tuple[int, int]]]:
+    """Derivatives by shared and own parameters, which shared ones they are, and which (phase, parameter) the others."""
     n = len(columns[0][0]) if columns else 0
     shared = np.zeros((_SHARED, n))
     own: list[Array] = []
@@ -275,7 +294,12 @@ def _jacobian(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array,
                 own.append(scale * jacobian[j])
                 places.append((index, j))
     moved = [0, 1, 2, 3] if widths else [0, 1]
-    rows = np.vstack([shared[moved], *own]) if own else np.zeros((0, n))
+    return (np.vstack([shared[moved], *own]) if own else np.zeros((0, n))), moved, places
+
+
+def _jacobian(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array, Callable[[Array], Fit]]:
+    """Derivatives of the calculated pattern by the parameters that move, and how to take a step."""
+    rows, moved, places = _rows(fit, columns, widths=widths)
 
     def apply(step: Array) -> Fit:
         new = _copy(fit)

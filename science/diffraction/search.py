@@ -158,8 +158,15 @@ def without(fit: Fit, index: int) -> Fit:
     )
 
 
-def presence(fit: Fit, observed: Observed, index: int) -> Presence:
-    """How well phase `index` is borne out."""
+def presence(fit: Fit, observed: Observed, index: int, *, with_gain: bool = True) -> Presence:
+    """How well phase `index` is borne out.
+
+    Args:
+        fit: a refined fit.
+        observed: the pattern.
+        index: which phase.
+        with_gain: whether it is fitted without the phase, too, which takes longest; the gain is 0 if not.
+    """
     part = fit.parts[index]
     if part.max() <= 0:
         return Presence(0, 0, 0, 0, 0)
@@ -173,8 +180,10 @@ def presence(fit: Fit, observed: Observed, index: int) -> Presence:
     noise = float(np.sqrt((observed.sigma[where] ** 2).sum() * 3))  # neighbours share their errors
     seen = float(np.clip(left[where], 0, part[where]).sum() / part[where].sum())
     signal = float(left[where].sum() / noise)
-    reduced = refine(without(fit, index), observed, iterations=3, widths=False)
-    gain = max(0.0, (reduced.chi2 - fit.chi2) / max(fit.chi2, 1e-9))
+    gain = 0.0
+    if with_gain:
+        reduced = refine(without(fit, index), observed, iterations=3, widths=False)
+        gain = max(0.0, (reduced.chi2 - fit.chi2) / max(fit.chi2, 1e-9))
     return Presence(seen, signal, share, gain, _spread(part, left, strong))
 
 

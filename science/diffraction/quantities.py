@@ -1,0 +1,126 @@
+"""Weight fractions, cells and crystallite sizes with standard uncertainties that mean what they say.
+
+The covariance of the fit alone is too sure: neighbouring points share their errors, which costs a factor of
+the points in half a line width (Bérar & Lelann 1991, doi:10.1107/S0021889890008391). Weight fractions are
+moreover limited by what no profile shows: line intensities that stray with texture, and microabsorption.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from science.chemistry.crystal import Crystal
+from science.diffraction.evidence import Evidence, typical_width
+from science.diffraction.refine import Fit, Observed, evaluated, jacobian
+from science.diffraction.sticks import dispersion, lattice_of
+
+Array = NDArray[np.float64]
+
+ELECTRON_RADIUS = 2.8179403e-5
+"""Å."""
+GRAIN = 2.0e4
+"""Å; diameter that powder grains are taken to have where microabsorption is judged."""
+SCALE_ERROR = 0.04
+"""Relative error of a scale by temperature factors and structure models."""
+SCHERRER = 0.9
+SMALLEST_SIZE_WIDTH = 0.02
+"""Degrees of 2θ that crystallites must add to lines before their size is told."""
+
+
+@dataclass(frozen=True)
+class Uncertainties:
+    """Standard uncertainties, one entry a phase.
+
+    Attributes:
+        fractions: of the weight fractions.
+        lattices: of the six cell parameters in Å and degrees.
+        sizes: crystallite sizes in nm; none where the lines are not broadened.
+        size_errors: theirs.
+    """
+
+    fractions: tuple[float, ...]
+    lattices: tuple[tuple[float, ...], ...]
+    sizes: tuple[float | None, ...]
+    size_errors: tuple[float | None, ...]
+
+
+def absorption(crystal: Crystal, wavelength: float) -> float:
+    """Linear absorption coefficient in 1/Å: photoabsorption 2 r λ f″ of every atom over the volume of the cell."""
+    total = sum(s.occupancy * dispersion(s.element, wavelength).imag for s in crystal.sites)
+    return 2 * ELECTRON_RADIUS * wavelength * total / crystal.lattice.volume
+
+
+def contrasts(fit: Fit, wavelength: float, grain: float = GRAIN) -> Array:
+    """How much more each phase absorbs in a grain than the mixture does, ``(phases,)``: (μ − mean μ) × diameter.
+
+    Brindley 1945, doi:10.1080/14786444508520918: from about 0.1 on, weight fractions are off by as much.
+    """
+    fractions = fit.weight_fractions()
+    mu = np.array([absorption(t.crystal, wavelength) for t in fit.trials])
+    density = np.array([t.crystal.density for t in fit.trials])
+    volumes = fractions / density
+    mean = float(volumes @ mu / max(volumes.sum(), 1e-12))
+    return np.asarray((mu - mean) * grain)
+
+
+def uncertainties(fit: Fit, observed: Observed, evidence: Evidence) -> Uncertainties:
+    """Standard uncertainties of a refined fit.
+
+    Args:
+        fit: at its minimum.
+        observed: the pattern.
+        evidence: of the fit; how far its line intensities stray.
+    """
+    columns = evaluated(fit, observed)
+    rows, places = jacobian(fit, columns)
+    weighted = np.vstack([rows, np.array([c[0] for c in columns]), observed.basis.T]) / observed.sigma
+    norms = np.linalg.norm(weighted, axis=1) + 1e-300
+    gram = (weighted / norms[:, None]) @ (weighted / norms[:, None]).T
+    points = max(typical_width(fit) / (observed.x[1] - observed.x[0]) / 2, 1.0)
+    inflation = points * max(fit.chi2 / len(observed.x), 0.05)
+    covariance = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) * inflation / np.outer(norms, norms)
+    lattices, sizes, size_errors = [], [], []
+    for n in range(len(fit.trials)):
+        at = {j: k for k, (index, j) in enumerate(places) if index == n}
+        metric = [at[j] for j in sorted(at) if j >= 5]
+        lattices.append(_lattice_errors(fit, n, covariance[np.ix_(metric, metric)]) if metric else (0.0,) * 6)
+        variance = float(covariance[at[3], at[3]]) if 3 in at else 0.0
+        size, error = _size(fit.states[n].size, variance**0.5, observed.lines[0][0])
+        sizes.append(size)
+        size_errors.append(error)
+    scales = slice(len(rows), len(rows) + len(fit.trials))
+    relative = np.diag(covariance)[scales] / np.maximum(fit.scales, 1e-300) ** 2
+    relative = relative + SCALE_ERROR**2 + evidence.strayed**2 / np.maximum(evidence.lines, 1)
+    relative += (contrasts(fit, observed.lines[0][0]) / 2) ** 2
+    return Uncertainties(_fraction_errors(fit, relative), tuple(lattices), tuple(sizes), tuple(size_errors))
+
+
+def _fraction_errors(fit: Fit, relative: Array) -> tuple[float, ...]:
+    """Of w = s / Σ s, from relative variances of independent s: var w = w² ((1 − 2 w) v + Σ w² v)."""
+    w = fit.weight_fractions()
+    variance = w**2 * ((1 - 2 * w) * relative + (w**2 * relative).sum())
+    return tuple(float(v) for v in np.sqrt(np.maximum(variance, 0)))
+
+
+def _lattice_errors(fit: Fit, n: int, covariance: Array) -> tuple[float, ...]:
+    """Of the cell parameters, by the derivatives of the cell by its free metric."""
+    crystal, metric = fit.trials[n].crystal, fit.states[n].metric
+    centre = np.array(fit.lattice(n).parameters)
+    slopes = []
+    for k in range(len(metric)):
+        moved, step = metric.copy(), 1e-6 * max(abs(metric[k]), 1e-3)
+        moved[k] += step
+        slopes.append((np.array(lattice_of(moved, crystal).parameters) - centre) / step)
+    slope = np.array(slopes).T
+    return tuple(float(v) for v in np.sqrt(np.maximum(np.einsum("ik,kl,il->i", slope, covariance, slope), 0)))
+
+
+def _size(width: float, error: float, wavelength: float) -> tuple[float | None, float | None]:
+    """Crystallite size in nm by Scherrer's equation from the width in degrees that grows as 1/cos θ."""
+    if width < max(SMALLEST_SIZE_WIDTH, 2 * error):
+        return None, None
+    size = SCHERRER * wavelength / float(np.radians(width)) / 10
+    return size, size * error / width

@@ -1,0 +1,142 @@
+"""From the phases that a search came up with to those that may be claimed, each with its probability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from science.diffraction.belief import Calibration, Claim, missing_features, phase_features
+from science.diffraction.evidence import Evidence, weigh
+from science.diffraction.refine import MODEL_ERROR, Fit, Observed, Trial, refine
+from science.diffraction.rivals import Place
+from science.diffraction.search import Presence, presence, without
+from science.diffraction.unexplained import UnexplainedLine, calculated_lines, line_positions, unexplained_lines
+
+Array = NDArray[np.float64]
+
+FAINT = 0.008
+"""Unexplained lines above this share of the strongest are looked at when it is asked whether a phase is missing."""
+LAST = 0.1
+"""The last phase of a fit is only given up below this probability."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What may be said about a pattern.
+
+    Attributes:
+        fit: the phases that are claimed.
+        evidence: for them.
+        there: how each is borne out by its own lines.
+        claims: what speaks for each.
+        chances: probability that each phase is there, as this or another of its class.
+        places: who else could stand in the place of each.
+        dropped: phases that were found but are not claimed, each with its probability.
+        faint: unexplained lines, however faint.
+        suspicion: features by which a missing phase is judged.
+        missing: probability that a phase is missing.
+    """
+
+    fit: Fit
+    evidence: Evidence
+    there: list[Presence]
+    claims: list[Claim]
+    chances: list[float]
+    places: list[Place]
+    dropped: tuple[tuple[Trial, float], ...]
+    faint: tuple[UnexplainedLine, ...]
+    suspicion: tuple[float, ...]
+    missing: float
+
+
+def settle(
+    fit: Fit, observed: Observed, contests: Sequence[Place], calibration: Calibration, *, prune: bool = True
+) -> Settled:
+    """The claims that stand.
+
+    Args:
+        fit: a refined fit.
+        observed: the pattern.
+        contests: who else could stand in the place of each phase, see `rivals.contested`.
+        calibration: turns evidence into probabilities.
+        prune: whether doubtful phases are dropped; calibrations are made with all of them.
+    """
+    places = {t.crystal.name: p for t, p in zip(fit.trials, contests, strict=True)}
+    dropped: list[tuple[Trial, float]] = []
+    while True:
+        evidence = weigh(fit, observed)
+        there = [presence(fit, observed, n, with_gain=False) for n in range(len(fit.trials))]
+        claims = [_claim(fit, evidence, there[n], n) for n in range(len(fit.trials))]
+        chances = [
+            calibration.phase.probability(phase_features(c)) * places[t.crystal.name].class_share
+            for c, t in zip(claims, fit.trials, strict=True)
+        ]
+        double = _doubles(fit, evidence)
+        if double is not None:
+            fit = refine(without(fit, double), observed, iterations=6)
+            continue
+        worst = int(np.argmin(chances)) if chances else 0
+        limit = calibration.keep if len(chances) > 1 else LAST
+        if not prune or not chances or chances[worst] >= limit:
+            break
+        dropped.append((fit.trials[worst], chances[worst]))
+        fit = refine(without(fit, worst), observed, iterations=6)
+    faint = unexplained_lines(
+        observed,
+        evidence.calculated,
+        known=calculated_lines(fit, observed) if fit.trials else (),
+        positions=line_positions(fit, observed),
+        line_height=FAINT,
+    )
+    suspicion = missing_features(
+        [line.relative_intensity for line in faint],
+        evidence.chi2,
+        left_over(observed, evidence.calculated),
+        float(evidence.strayed.max()) if len(evidence.strayed) else 0.0,
+    )
+    return Settled(
+        fit,
+        evidence,
+        there,
+        claims,
+        chances,
+        [places[t.crystal.name] for t in fit.trials],
+        tuple(dropped),
+        faint,
+        suspicion,
+        calibration.missing.probability(suspicion),
+    )
+
+
+def _doubles(fit: Fit, evidence: Evidence) -> int | None:
+    """The weaker of two entries of one substance in one structure; none if all differ."""
+    seen: dict[tuple[str, int], int] = {}
+    for n, trial in enumerate(fit.trials):
+        named = (trial.crystal.formula, trial.crystal.space_group)
+        if trial.origin == "library" and (other := seen.setdefault(named, n)) != n:
+            return n if evidence.nats[n] < evidence.nats[other] else other
+    return None
+
+
+def _claim(fit: Fit, evidence: Evidence, there: Presence, n: int) -> Claim:
+    state = fit.states[n]
+    return Claim(
+        nats=float(evidence.nats[n]),
+        lines=int(evidence.lines[n]),
+        strayed=float(evidence.strayed[n]),
+        seen=there.seen,
+        own=there.own,
+        width=state.size + 0.3 * state.strain,
+        chi2=evidence.chi2,
+    )
+
+
+def left_over(observed: Observed, calculated: Array) -> float:
+    """Share of the net intensity by which a calculated pattern misses, noise allowed for."""
+    net = np.maximum(observed.net, 0)
+    noise = 0.8 * np.sqrt(np.maximum(observed.sigma**2 - (MODEL_ERROR * net) ** 2, 0))
+    rest = np.maximum(np.abs(observed.y - calculated) - noise, 0)
+    return float(np.clip(rest.sum() / max(net.sum(), 1e-9), 0, 1))

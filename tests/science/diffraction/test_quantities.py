@@ -1,0 +1,78 @@
+"""Numbers with uncertainties that cover the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from science.chemistry.phase_facts import load_phase_facts
+from science.diffraction.evidence import weigh
+from science.diffraction.identify import observe
+from science.diffraction.quantities import _size, absorption, contrasts, uncertainties
+from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.sticks import calculate, metric_parameters
+from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, simulated, structure
+
+FACTS = {fact.id: fact.crystal for fact in load_phase_facts()}
+DOUBLET = ((K_ALPHA1, 2 / 3), (K_ALPHA2, 1 / 3))
+
+
+def _fit(names: tuple[str, ...], observed: Observed) -> Fit:
+    trials = tuple(Trial(FACTS[n], calculate(FACTS[n], K_ALPHA1, d_min=1.0)) for n in names)
+    return refine(Fit(trials, [PhaseState(metric_parameters(t.crystal)) for t in trials]), observed, iterations=20)
+
+
+@pytest.mark.parametrize(
+    ("name", "tabulated"), [("Al2O3", 124.0), ("MgO", 99.7), ("TiO2_rutile", 549.0), ("SnO2", 1418.0)]
+)
+def test_absorption_is_that_of_the_tables(name: str, tabulated: float) -> None:
+    """Linear coefficients in 1/cm for copper radiation, from mass coefficients of International Tables C 4.2.4."""
+    assert absorption(FACTS[name], K_ALPHA1) * 1e8 == pytest.approx(tabulated, rel=0.07)
+
+
+def test_contrasts_tell_heavy_grains_from_light_ones() -> None:
+    """Zirconate absorbs more than the mixture, magnesia less; pure phases have no contrast."""
+    observed = observe(simulated({"BaZrO3": 0.5, "MgO": 0.5}), DOUBLET)
+    heavy, light = contrasts(_fit(("BaZrO3", "MgO"), observed), K_ALPHA1)
+    assert heavy > 0.05
+    assert light < -0.05
+    alone = contrasts(_fit(("MgO",), observe(simulated({"MgO": 1.0}), DOUBLET)), K_ALPHA1)
+    assert alone == pytest.approx([0], abs=1e-9)
+
+
+def test_cells_lie_within_a_few_of_their_uncertainties() -> None:
+    """Over five noises the cell scatters about the truth by what is stated, within a factor of three."""
+    scores, stated = [], []
+    for seed in range(5):
+        observed = observe(simulated({"BaZrO3": 1.0}, strain=0.001, seed=seed), DOUBLET)
+        fit = _fit(("BaZrO3",), observed)
+        error = uncertainties(fit, observed, weigh(fit, observed)).lattices[0]
+        assert error[0] == error[1] == error[2]
+        assert error[3:] == (0.0, 0.0, 0.0)
+        stated.append(error[0])
+        scores.append((fit.lattice(0).a - structure("BaZrO3", 0.001).lattice.a) / error[0])
+    assert 1e-6 < np.mean(stated) < 2e-3
+    assert np.sqrt(np.mean(np.square(scores))) < 3
+
+
+def test_fractions_are_uncertain_together() -> None:
+    """In a mixture of two the fractions are as uncertain as each other, and a pure phase is not uncertain at all."""
+    observed = observe(simulated({"BaZrO3": 0.8, "MgO": 0.2}), DOUBLET)
+    fit = _fit(("BaZrO3", "MgO"), observed)
+    one, other = uncertainties(fit, observed, weigh(fit, observed)).fractions
+    assert one == pytest.approx(other)
+    assert 0.005 < one < 0.1
+    assert abs(fit.weight_fractions()[1] - 0.2) < 3 * one
+    pure = observe(simulated({"MgO": 1.0}), DOUBLET)
+    alone = _fit(("MgO",), pure)
+    assert uncertainties(alone, pure, weigh(alone, pure)).fractions == pytest.approx((0.0,), abs=1e-9)
+
+
+def test_sizes_follow_scherrer_where_lines_are_broad() -> None:
+    """0.45° are 18 nm for copper, twice the width half the size; widths within their uncertainty tell no size."""
+    size, error = _size(0.45, 0.045, K_ALPHA1)
+    assert size == pytest.approx(17.65, abs=0.05)
+    assert error == pytest.approx(1.765, abs=0.01)
+    assert _size(0.9, 0.01, K_ALPHA1)[0] == pytest.approx(size / 2)
+    assert _size(0.45, 0.3, K_ALPHA1) == (None, None)
+    assert _size(0.01, 0.001, K_ALPHA1) == (None, None)
