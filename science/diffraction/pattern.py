@@ -17,6 +17,37 @@ MIN_POINTS = 50
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """Where a pattern comes from, as far as its file says; what it does not say is empty or none.
+
+    Attributes:
+        format: of the file, such as ``PANalytical XRDML``.
+        version: of its schema.
+        instrument: the diffractometer.
+        anode: symbol of the element.
+        geometry: such as ``reflection``.
+        monochromator: crystal, mirror or filter in the beam.
+        radius: of the goniometer in mm.
+        seconds: counting time at each angle.
+        unit: of the intensities as they were written.
+        axis: what was scanned, as the file calls it.
+        began: time stamp as it was written.
+    """
+
+    format: str = ""
+    version: str = ""
+    instrument: str = ""
+    anode: str = ""
+    geometry: str = ""
+    monochromator: str = ""
+    radius: float | None = None
+    seconds: float | None = None
+    unit: str = ""
+    axis: str = ""
+    began: str = ""
+
+
+@dataclass(frozen=True)
 class Pattern:
     """Counts over angles.
 
@@ -26,7 +57,9 @@ class Pattern:
         wavelength: Kα1 in Å; none if the file does not say.
         k_alpha2: (wavelength in Å, ratio to Kα1); none behind a monochromator that removes it or if unknown.
         source: name of the file.
-        notes: what the reader had to decide.
+        notes: what the reader had to decide, in sentences.
+        provenance: where it comes from.
+        flags: the same as the notes in single words, for those who sort by them (`reading.flags`).
     """
 
     two_theta: Array
@@ -35,6 +68,8 @@ class Pattern:
     k_alpha2: tuple[float, float] | None = None
     source: str = ""
     notes: tuple[str, ...] = field(default=())
+    provenance: Provenance = field(default=Provenance())
+    flags: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         """Checks shape, order and content."""
@@ -50,8 +85,8 @@ class Pattern:
             raise PatternError(f"Expected angles that increase{where}, got ones that do not.")
         if x[0] <= 0 or x[-1] > 180 or x[-1] - x[0] < 1:
             raise PatternError(
-                f"Expected 2-theta in degrees, above 0 and over a degree or more{where}, got {x[0]:g} to {x[-1]:g}. "
-                "Convert q or d values first."
+                f"Expected 2-theta in degrees, above 0, up to 180 and over a degree or more{where}, got {x[0]:g} to "
+                f"{x[-1]:g}. If these are q or d, say so with --axis, or convert them."
             )
         if y.min() < 0:
             raise PatternError(f"Expected counts{where}, got negative ones down to {y.min():g}.")

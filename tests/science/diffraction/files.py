@@ -6,6 +6,7 @@ import io
 import struct
 import zipfile
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -142,6 +143,27 @@ def brml() -> bytes:
     return _zipped({"Experiment0/DataContainer.xml": container, "Experiment0/RawData0.xml": scan})
 
 
+def nexus(
+    *, name: str = "two_theta", unit: str = "deg", values: Array = X, wavelength: float | None = K_ALPHA1
+) -> bytes:
+    """NeXus: an entry with its instrument, and a plot of counts over something."""
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        entry = file.create_group("entry")
+        entry["definition"] = "NXmonopd"
+        entry["start_time"] = "2026-11-02T08:00:00+01:00"
+        entry["instrument/name"] = "bench diffractometer"
+        if wavelength is not None:
+            entry["instrument/beam/incident_wavelength"] = wavelength
+            entry["instrument/beam/incident_wavelength"].attrs["units"] = "angstrom"
+        plot = entry.create_group("plot")
+        plot.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": name})
+        plot[name] = values
+        plot[name].attrs["units"] = unit
+        plot["counts"] = Y
+    return content.getvalue()
+
+
 GOOD: dict[str, bytes] = {
     "a.xy": columns(),
     "a.xye": columns(esd=True),
@@ -158,5 +180,9 @@ GOOD: dict[str, bytes] = {
     "a.raw": raw1(),
     "a.brml": brml(),
     "a.rasx": rasx(),
+    "a.nxs": nexus(),
+    "a.nexus": nexus(),
+    "a.h5": nexus(),
+    "a.hdf5": nexus(),
 }
 """File name → its content, for each suffix that can be read."""
