@@ -67,7 +67,8 @@ def _contents(folder: Path, checkpoint: bytes, size: int) -> Iterator[tuple[str,
     yield CHECKPOINT, checkpoint
     yield VERIFIERS, (folder / VERIFIERS).read_bytes()
     handed = folder / HAND_OVER
-    for path in sorted(handed.glob("[0-9]*"), key=lambda p: int(p.name)) if handed.is_dir() else ():
+    numbered = [p for p in handed.iterdir() if _NAMES.fullmatch(f"{HAND_OVER}/{p.name}")] if handed.is_dir() else []
+    for path in sorted(numbered, key=lambda p: int(p.name)):
         yield f"{HAND_OVER}/{path.name}", path.read_bytes()
     for n, width in widths(size):
         yield tile_path(ENTRIES, n, width), pack_bundle(store.read_bundle(n, width))

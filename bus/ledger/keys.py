@@ -11,6 +11,7 @@ knows one of them. An exchange retires the older of the two, and its private hal
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable
@@ -31,6 +32,7 @@ HAND_OVER = "hand-over"
 """Folder in the ledger's folder: who vouches for the next key."""
 _HEADER = "athanor ledger key hand-over v1"
 _SIGNING = "signing-"
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +134,35 @@ def trusted_by(ledger: Path, known: Iterable[Verifier]) -> tuple[Verifier, ...]:
         NoteError: a hand-over is no signed note, or one that claims to be by a trusted key is not.
     """
     trusted = list(dict.fromkeys(known))
-    folder = ledger / HAND_OVER
-    numbered = [p for p in folder.iterdir() if p.name.isdigit()] if folder.is_dir() else []
+    for note, next_key in hand_overs(ledger):
+        signed = [v for v, _ in note.signed_by([*trusted, next_key]) if v.kind == ED25519 and v.name == next_key.name]
+        if next_key in signed and len(signed) > 1 and next_key not in trusted:
+            trusted.append(next_key)
+    return tuple(trusted)
+
+
+def hand_overs(ledger: Path) -> list[tuple[Note, Verifier]]:
+    """The exchanges of keys, in order: what was signed, and the next key; nobody has checked by whom yet.
+
+    Raises:
+        NoteError: one of them is no signed note of that kind.
+        SigningKeyError: the next key is none.
+    """
+    folder, found = ledger / HAND_OVER, []
+    numbered = [p for p in folder.iterdir() if _NUMBER.fullmatch(p.name)] if folder.is_dir() else []
     for path in sorted(numbered, key=lambda p: int(p.name)):
-        note = Note.parse(path.read_bytes())
+        try:
+            note = Note.parse(path.read_bytes())
+        except OSError as error:
+            raise NoteError(f"Expected a key hand-over in {HAND_OVER}/{path.name}, got: {error.strerror}.") from None
         lines = note.text.split("\n")
         if len(lines) != 4 or lines[0] != _HEADER:
             raise NoteError(f"Expected a key hand-over in {HAND_OVER}/{path.name}, got {note.text[:80]!r}.")
         next_key = Verifier.parse(lines[2])
-        voucher = [v for v, _ in note.signed_by(trusted) if v.kind == ED25519 and v.name == lines[1] == next_key.name]
-        if voucher and next_key not in trusted:
-            trusted.append(next_key)
-    return tuple(trusted)
+        if next_key.kind != ED25519 or next_key.name != lines[1]:
+            raise NoteError(f"Expected the next key of {lines[1]!r} in {HAND_OVER}/{path.name}, got {next_key}.")
+        found.append((note, next_key))
+    return found
 
 
 def read_verifiers(ledger: Path) -> tuple[Verifier, ...]:
@@ -199,7 +218,7 @@ def write_signer(path: Path, signer: Signer) -> None:
 
 def _signing_files(keys: Path) -> list[Path]:
     """Files of private keys, the newest last."""
-    numbered = [p for p in keys.glob(f"{_SIGNING}*") if p.name.removeprefix(_SIGNING).isdigit()]
+    numbered = [p for p in keys.glob(f"{_SIGNING}*") if _NUMBER.fullmatch(p.name.removeprefix(_SIGNING))]
     return sorted(numbered, key=lambda p: int(p.name.removeprefix(_SIGNING)))
 
 

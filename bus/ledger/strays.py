@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from bus.ledger.findings import Findings, Kind
 from bus.ledger.merkle import HASH_SIZE
-from bus.ledger.tiles import ENTRIES, HEIGHT, WIDTH, TileStore, pack_bundle, place_of
-
-_PATH = re.compile(rf"tile/(?:{ENTRIES}|[0-9]|[1-5][0-9]|6[0-3])/(?:x[0-9]{{3}}/)*[0-9]{{3}}(?:\.p/[1-9][0-9]{{0,2}})?")
+from bus.ledger.tiles import ENTRIES, HEIGHT, WIDTH, TileStore, is_tile_path, pack_bundle, place_of
 
 
 def look_at_files(folder: Path, size: int, findings: Findings) -> None:
@@ -27,7 +24,7 @@ def look_at_files(folder: Path, size: int, findings: Findings) -> None:
         name = str(path.relative_to(folder))
         if path.is_dir() or path.name.startswith(".new-"):
             continue
-        if not path.is_file() or not _PATH.fullmatch(name):
+        if not path.is_file() or not is_tile_path(name):
             findings.add(None, Kind.FOREIGN, f"Expected only files of a ledger, got {name}.")
             continue
         is_bundle = name.startswith(f"tile/{ENTRIES}/")

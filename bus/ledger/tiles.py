@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import struct
 import tempfile
 from collections import OrderedDict
@@ -28,6 +29,7 @@ CHECKPOINT = "checkpoint"
 ENTRIES = "entries"
 """What stands in the place of the level in the path of a bundle."""
 _LENGTH = struct.Struct(">H")
+_PATH = re.compile(rf"tile/(?:{ENTRIES}|[0-9]|[1-5][0-9]|6[0-3])/(?:x[0-9]{{3}}/)*[0-9]{{3}}(?:\.p/[1-9][0-9]{{0,2}})?")
 _CACHED = 64
 
 
@@ -44,6 +46,11 @@ def tile_path(level: int | str, n: int, width: int = WIDTH) -> str:
     parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
     path = "/".join([f"x{part}" for part in parts[:-1]] + parts[-1:])
     return f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else "")
+
+
+def is_tile_path(path: str) -> bool:
+    """Whether a path, relative to the ledger's folder, is that of a tile or bundle."""
+    return bool(_PATH.fullmatch(path))
 
 
 def place_of(path: str) -> tuple[int, int, int]:
@@ -126,9 +133,9 @@ class TileStore:
     def extent(self) -> int:
         """How many entries the stored bundles hold at most, whatever the checkpoint says."""
         places = [
-            place_of(str(path.relative_to(self.folder)).replace(ENTRIES, "0", 1))
+            place_of(name.replace(ENTRIES, "0", 1))
             for path in (self.folder / "tile" / ENTRIES).rglob("*")
-            if path.is_file() and not path.name.startswith(".")
+            if path.is_file() and is_tile_path(name := str(path.relative_to(self.folder)))
         ]
         return max((n * WIDTH + width for _, n, width in places), default=0)
 
@@ -233,7 +240,8 @@ class TileStore:
         try:
             return width, path, self._read(path)
         except TileMissingError:
-            wider = sorted(int(p.name) for p in (self.folder / path).parent.glob("*") if p.name.isdigit())
+            beside = (p.name for p in (self.folder / path).parent.glob("*"))
+            wider = sorted(int(name) for name in beside if name.isascii() and name.isdigit())
             for held in [w for w in wider if width < w < WIDTH]:
                 with contextlib.suppress(TileMissingError):
                     return held, tile_path(level, n, held), self._read(tile_path(level, n, held))

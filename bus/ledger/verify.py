@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bus.ledger.book import SIGNED
 from bus.ledger.checkpoint import Checkpoint, open_checkpoint
-from bus.ledger.errors import LedgerError, NoteError, SignatureError, SigningKeyError
+from bus.ledger.errors import LedgerError, NoteError, SignatureError, SigningKeyError, TileDamagedError
 from bus.ledger.events import Events
 from bus.ledger.findings import Findings, Kind, Verdict, in_order
-from bus.ledger.keys import read_verifiers, trusted_by
+from bus.ledger.keys import hand_overs, read_verifiers, trusted_by
 from bus.ledger.note import COSIGNATURE, ED25519, Note, Verifier
 from bus.ledger.strays import look_at_files
 from bus.ledger.sweep import Sweep
@@ -57,7 +57,11 @@ def verify(folder: Path, trust: Trust | None = None, *, read_events: bool = True
         SigningKeyError: no keys were given, and the ledger publishes none.
     """
     trust, store, findings = trust or Trust(), TileStore(folder), Findings()
-    content = store.read_checkpoint()
+    try:
+        content = store.read_checkpoint()
+    except TileDamagedError as error:
+        findings.add(None, Kind.CHECKPOINT, str(error))
+        return Verdict("", 0, b"", in_order(findings.problems))
     known = _known(folder, trust, findings)
     checkpoint, signers, witnesses = _open(content, known, trust, findings)
     if checkpoint is None:
@@ -114,6 +118,9 @@ def _known(folder: Path, trust: Trust, findings: Findings) -> list[Verifier]:
     known = [*(trust.keys or [v for v in own if v.kind == ED25519])]
     try:
         known = [*trusted_by(folder, known)]
+        for _, key in hand_overs(folder) if not trust.keys else ():
+            if key not in known:
+                findings.add(None, Kind.SIGNATURE, f"Expected the key before to vouch for {key}, got nobody who does.")
     except LedgerError as error:
         findings.add(None, Kind.SIGNATURE, f"{error} It was found among the hand-overs of keys.")
     return [*known, *(trust.witnesses or [v for v in own if v.kind == COSIGNATURE])]

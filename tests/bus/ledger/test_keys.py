@@ -10,7 +10,7 @@ import pytest
 from bus.ledger.checkpoint import Checkpoint, open_checkpoint
 from bus.ledger.errors import NoteError, SignatureError, SigningKeyError
 from bus.ledger.keys import HAND_OVER, open_ring, read_verifiers, rotate, trusted_by, write_signer
-from bus.ledger.note import Signer
+from bus.ledger.note import COSIGNATURE, Note, Signer
 
 
 def test_keys_are_made_once_and_for_nobody_else(tmp_path: Path) -> None:
@@ -91,6 +91,16 @@ def test_a_strangers_key_cannot_join_the_chain(tmp_path: Path) -> None:
     told = str(trusted_by(ledger, [first.verifier])[-1])
     note.write_text(text.replace(told, str(stranger.verifier)), encoding="utf-8")
     with pytest.raises(SignatureError):
+        trusted_by(ledger, [first.verifier])
+    mine = Note.parse(text.encode())
+    stolen = Note(mine.text.replace(told, str(stranger.verifier)), ())
+    old = first.signers[0]
+    note.write_bytes(Note(stolen.text, (old.sign(stolen.text),)).encode())
+    assert trusted_by(ledger, [first.verifier]) == (first.verifier,), "nobody holds that key: it was not asked"
+    witness = Signer.generate(first.origin, COSIGNATURE)
+    text4 = mine.text.replace(told, str(witness.verifier))
+    note.write_bytes(Note(text4, (old.sign(text4),)).encode())
+    with pytest.raises(NoteError, match="next key"):
         trusted_by(ledger, [first.verifier])
     note.write_text("short\n\n" + text.partition("\n\n")[2], encoding="utf-8")
     with pytest.raises(NoteError, match="hand-over"):
