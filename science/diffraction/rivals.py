@@ -111,7 +111,7 @@ def contested(fit: Fit, observed: Observed, trials: Sequence[Trial]) -> tuple[Fi
         observed: the pattern.
         trials: all candidates.
     """
-    fit = refine(fit, observed, iterations=5)  # as its rivals will be
+    fit = refine(fit, observed, iterations=8)  # as its rivals will be
     places: list[Place] = []
     index = 0
     swaps = 0

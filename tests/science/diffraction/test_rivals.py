@@ -25,7 +25,7 @@ def _trial(crystal: Crystal) -> Trial:
 
 
 def _fit(*trials: Trial) -> Fit:
-    return refine(Fit(trials, [PhaseState(metric_parameters(t.crystal)) for t in trials]), OBSERVED, iterations=12)
+    return refine(Fit(trials, [PhaseState(metric_parameters(t.crystal)) for t in trials]), OBSERVED, iterations=30)
 
 
 def test_a_better_phase_takes_the_place() -> None:
