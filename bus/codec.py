@@ -29,18 +29,36 @@ _KIND = re.compile(rb'"type": ?"([a-z0-9_.]+)"')
 def encode(envelope: Envelope) -> bytes:
     """The bytes that are stored; the same envelope always gives the same bytes.
 
+    Attributes stand in the order of the class and absent ones are left out, as pydantic would write them; it would
+    take twice as long.
+
     Raises:
         EventTooLargeError: they are more than `MAX_PAYLOAD`.
     """
-    payload = orjson.dumps(envelope.model_dump(mode="json", exclude_none=True) | _data(envelope))
+    e, fact = envelope, envelope.data
+    attributes: dict[str, Any] = {
+        "specversion": e.specversion,
+        "id": e.id,
+        "source": e.source,
+        "type": e.type,
+        "dataschema": e.dataschema,
+        "datacontenttype": e.datacontenttype,
+        "time": e.time,
+    }
+    if e.subject is not None:
+        attributes["subject"] = e.subject
+    attributes["campaign"] = e.campaign
+    if e.causationid is not None:
+        attributes["causationid"] = e.causationid
+    attributes["correlationid"] = e.correlationid
+    if e.traceparent is not None:
+        attributes["traceparent"] = e.traceparent
+    # inside the fact an absent value is a statement ("no model yet"), so it is written as null
+    attributes["data"] = fact.__pydantic_serializer__.to_python(fact, mode="json")
+    payload = orjson.dumps(attributes, option=orjson.OPT_UTC_Z)
     if len(payload) > MAX_PAYLOAD:
         raise EventTooLargeError(envelope.type, len(payload), MAX_PAYLOAD)
     return payload
-
-
-def _data(envelope: Envelope) -> dict[str, Any]:
-    # inside the fact an absent value is a statement ("no model yet"), so it is written as null
-    return {"data": envelope.data.model_dump(mode="json")}
 
 
 def decode(payload: bytes) -> Envelope:

@@ -15,14 +15,13 @@ from bus.correlating import frame
 from bus.errors import (
     BusError,
     DuplicateConflictError,
-    EventTooLargeError,
     EvidenceAtRiskError,
     GapError,
     StreamConfigurationError,
     UndecodableEventError,
 )
 from bus.identities import PROVISIONER
-from bus.protocol import MAX_EVENT, Blobs, OnTrouble, Receipt, Recorded
+from bus.protocol import Blobs, OnTrouble, Receipt, Recorded
 from bus.publishing import PUBLICATION
 from bus.pulling import Stored
 from bus.subjects import campaign_filter, dead_letters, filters, is_dead_letter, subject_of
@@ -130,8 +129,6 @@ class JetStreamBus:
     async def publish(self, envelope: Envelope) -> Receipt:
         """Stores an event; see `bus.protocol.Bus`."""
         payload = encode(envelope)
-        if len(payload) > MAX_EVENT:
-            raise EventTooLargeError(envelope.type, len(payload), MAX_EVENT)
         headers = {"Nats-Msg-Id": str(envelope.id), **_HEADERS}
         if envelope.traceparent:
             headers["traceparent"] = envelope.traceparent
