@@ -132,12 +132,16 @@ class TileStore:
 
     def extent(self) -> int:
         """How many entries the stored bundles hold at most, whatever the checkpoint says."""
-        places = [
-            place_of(name.replace(ENTRIES, "0", 1))
-            for path in (self.folder / "tile" / ENTRIES).rglob("*")
-            if path.is_file() and is_tile_path(name := str(path.relative_to(self.folder)))
-        ]
+        names = (name for name in self.names() if name.startswith(f"tile/{ENTRIES}/") and is_tile_path(name))
+        places = (place_of(name.replace(ENTRIES, "0", 1)) for name in names)
         return max((n * WIDTH + width for _, n, width in places), default=0)
+
+    def names(self) -> list[str]:
+        """Whatever lies where tiles and bundles do, sorted; a log that grows may take partial files away meanwhile."""
+        found = []
+        for folder, _, files in os.walk(self.folder / "tile"):  # passes over folders that vanish
+            found += [str((Path(folder) / file).relative_to(self.folder)) for file in files]
+        return sorted(found)
 
     def read_tile(self, level: int, n: int, width: int = WIDTH) -> bytes:
         """The first `width` hashes of a tile, one after the other; from a wider one where it is gone.
