@@ -15,6 +15,7 @@ from typing import Any, cast
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
 
 from bus.errors import BusConnectionError
 
@@ -97,7 +98,11 @@ class Correlator:
         client = self.client
         if client.is_closed or client.is_draining:
             raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
-        client._pending.append(frames)  # noqa: SLF001  its own way awaits a lock and a queue for each message
+        way = client._transport  # noqa: SLF001  its own way awaits a lock, a queue and a task for each message
+        if client.is_connected and not client._pending and isinstance(way, TcpTransport):  # noqa: SLF001  same
+            way.write(frames)  # nothing waits before it
+            return
+        client._pending.append(frames)  # noqa: SLF001  same
         client._pending_data_size += len(frames)  # noqa: SLF001  same
         kick = client._flush_queue  # noqa: SLF001  same
         if kick is not None and kick.empty() and client.is_connected:
