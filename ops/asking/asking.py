@@ -16,8 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bus.blobs import MemoryBlobs
 from bus.errors import BusError
-from bus.replay import opened
+from bus.identities import READER, Identity, KeyFolder
+from bus.jetstream import JetStreamBus
+from bus.replay import BusSource, Source, opened
 from ops.asking.errors import NameUnknownError
 from ops.asking.loading import Loaded, loaded
 from ops.asking.shelves import View, views
@@ -34,49 +37,76 @@ TOLD = 3
 
 
 @dataclass(frozen=True)
+class Log:
+    """Which log is asked.
+
+    Attributes:
+        place: the folder of a run, or the URL of a server.
+        until: last sequence that counts; all of it by default.
+        key: what opens the server: the key of a reader, or a folder with one in it.
+    """
+
+    place: str
+    until: int | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True)
 class Question:
     """What was typed.
 
     Attributes:
-        place: the folder of a run, or the URL of a server.
+        log: which one is asked.
         sql: the statement; ``-`` reads it from stdin.
         form: how the answer is written.
-        until: last sequence that counts.
         rows: most rows of a table.
     """
 
-    place: str
+    log: Log
     sql: str
     form: Form
-    until: int | None = None
     rows: int = 100
 
 
 @asynccontextmanager
-async def log_of(
-    place: str, until: int | None = None, outlet: Path | None = None
-) -> AsyncIterator[tuple[DuckDBPyConnection, Loaded]]:
+async def log_of(log: Log, outlet: Path | None = None) -> AsyncIterator[tuple[DuckDBPyConnection, Loaded]]:
     """The log of a folder or of a server, ready to be asked.
 
     Args:
-        place: the folder of a run, or the URL of a server.
-        until: last sequence that counts.
+        log: which.
         outlet: the one folder that may be written into.
 
     Raises:
         BusError: there is none, or it cannot be read to its end.
     """
-    server = place if place.startswith(("nats://", "tls://")) else None
-    folder = None if server else Path(place)
     console = Console(stderr=True)
     with console.status("reading the log …") as status:
-        async with opened(folder, server) as source:
+        async with _source(log) as source:
             brought = loaded(
-                source, until, progress=lambda n: status.update(f"reading the log … {n:,} events"), outlet=outlet
+                source, log.until, progress=lambda n: status.update(f"reading the log … {n:,} events"), outlet=outlet
             )
             async with brought as (connection, told):
                 status.stop()
                 yield connection, told
+
+
+@asynccontextmanager
+async def _source(log: Log) -> AsyncIterator[Source]:
+    if not log.place.startswith(("nats://", "tls://")):
+        async with opened(Path(log.place)) as source:
+            yield source
+    elif log.key is None:
+        async with opened(None, log.place) as source:
+            yield source
+    else:
+        # one who may read and nothing else, whatever other keys lie there
+        is_folder = log.key.is_dir()
+        who = KeyFolder(log.key).identity(READER) if is_folder else Identity(READER, log.key, own_inbox=True)
+        bus = await JetStreamBus.connect(log.place, MemoryBlobs(), keys=who)
+        try:
+            yield BusSource(bus)
+        finally:
+            await bus.close()
 
 
 def tell_troubles(told: Loaded) -> None:
@@ -99,13 +129,15 @@ def query(question: Question) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        complain(f"Expected to read {question.place} and to work in a temporary folder, got: {error}. Make room there.")
+        complain(
+            f"Expected to read {question.log.place} and to work in a temporary folder, got: {error}. Make room there."
+        )
         return UNUSABLE
     return FOUND_WANTING if troubles else 0
 
 
 async def _answered(question: Question, sql: str) -> bool:
-    async with log_of(question.place, question.until) as (connection, told):
+    async with log_of(question.log) as (connection, told):
         show(answer(connection, sql), question.form, question.rows)
         sys.stdout.flush()
         tell_troubles(told)

@@ -6,6 +6,7 @@
     └── AskError                a question that cannot be answered
         ├── StatementError      no statement that only reads
         ├── NameUnknownError    there is no view, column, sample or candidate of that name
+        ├── HalfLogError        the log can be read up to a place, and no further
         └── ExportError         the log cannot be written there
 """
 
@@ -41,6 +42,19 @@ class NameUnknownError(AskError):
         self.nearest = nearest(name, known)
         offer = f" Nearest: {', '.join(self.nearest)}." if self.nearest else ""
         super().__init__(f"Expected the name of {what}, got {name!r}, which there is not.{offer} {advice}")
+
+
+class HalfLogError(AskError):
+    """The log can be read up to a place and no further: half an answer would be none.
+
+    Attributes:
+        last: the last sequence that can be read.
+    """
+
+    def __init__(self, last: int, reason: str) -> None:
+        self.last = last
+        advice = f" Up to sequence {last} it can be asked: give --until {last}." if last else ""
+        super().__init__(f"{reason}{advice}")
 
 
 class ExportError(AskError):

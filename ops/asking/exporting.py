@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bus.errors import BusError
 from contracts.catalogue import kinds
-from ops.asking.asking import log_of, tell_troubles
+from ops.asking.asking import Log, log_of, tell_troubles
 from ops.asking.columns import literal
 from ops.asking.errors import ExportError
 from ops.asking.loading import Loaded
@@ -34,15 +34,17 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-def export(place: str, target: Path, until: int | None, *, as_json: bool) -> int:
+def export(log: Log, target: Path, *, as_json: bool) -> int:
     """Writes Parquet; 0 when it is written, 1 when something in the log was unreadable, 2 when it cannot be."""
     try:
-        manifest, told = asyncio.run(_exported(place, target, until))
+        manifest, told = asyncio.run(_exported(log, target))
     except (OpsError, BusError) as error:
         complain(str(error))
         return UNUSABLE
     except OSError as error:
-        complain(f"Expected to read {place} and to write {target}, got: {error}. Nothing was left there. Make room.")
+        complain(
+            f"Expected to read {log.place} and to write {target}, got: {error}. Nothing was left there. Make room."
+        )
         return UNUSABLE
     if as_json:
         sys.stdout.write(json.dumps({"out": str(target), **manifest}, ensure_ascii=False) + "\n")
@@ -52,7 +54,7 @@ def export(place: str, target: Path, until: int | None, *, as_json: bool) -> int
     return FOUND_WANTING if told.troubles else 0
 
 
-async def _exported(place: str, target: Path, until: int | None) -> tuple[dict[str, Any], Loaded]:
+async def _exported(log: Log, target: Path) -> tuple[dict[str, Any], Loaded]:
     target = target.absolute()
     if target.exists() or target.is_symlink():
         raise ExportError(
@@ -63,7 +65,7 @@ async def _exported(place: str, target: Path, until: int | None) -> tuple[dict[s
     # beside the target, so that naming it is one step and cannot be half done
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        async with log_of(place, until, outlet=scratch) as (connection, told):
+        async with log_of(log, scratch) as (connection, told):
             manifest = write(connection, scratch, told)
         scratch.chmod(0o755)
         scratch.rename(target)

@@ -17,10 +17,12 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 
 from bus.codec import encode
+from bus.errors import GapError, UndecodableEventError
 from bus.protocol import Recorded
 from bus.replay import Source
 from contracts.envelope import schema_uri
 from ops.asking.columns import literal
+from ops.asking.errors import HalfLogError
 from ops.asking.shelves import EVENTS, build
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ async def loaded(
         outlet: the one folder that may be written into; nothing by default.
 
     Raises:
-        BusError: the log cannot be read to its end.
+        HalfLogError: the log cannot be read to its end.
+        BusError: it cannot be read at all.
     """
     import duckdb
 
@@ -128,9 +131,7 @@ async def _fill(
     garbage: list[tuple[int, str]] = []
     waiting = 0
     with chunk.open("wb") as file:
-        async for recorded in source.events(
-            until, passed_over=lambda error: garbage.append((error.sequence, str(error)))
-        ):
+        async for recorded in _read(source, until, garbage):
             file.write(_line(recorded))
             told.events, told.last = told.events + 1, recorded.sequence
             last, waiting = recorded.payload, waiting + 1
@@ -145,6 +146,16 @@ async def _fill(
     told.troubles = [reason for _, reason in garbage]
     _mark_repetitions(connection)
     return told
+
+
+async def _read(source: Source, until: int | None, garbage: list[tuple[int, str]]) -> AsyncIterator[Recorded]:
+    last = 0
+    try:
+        async for recorded in source.events(until, passed_over=lambda e: garbage.append((e.sequence, str(e)))):
+            yield recorded
+            last = recorded.sequence
+    except (GapError, UndecodableEventError) as error:
+        raise HalfLogError(last, str(error)) from error
 
 
 def _line(recorded: Recorded) -> bytes:

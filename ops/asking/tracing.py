@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bus.errors import BusError
 from contracts.upcasters import read_event
-from ops.asking.asking import log_of, tell_troubles
+from ops.asking.asking import Log, log_of, tell_troubles
 from ops.asking.errors import AskError, NameUnknownError
 from ops.asking.life import moments
 from ops.asking.loading import Loaded
@@ -108,15 +108,15 @@ class Life:
         }
 
 
-def trace(name: str, place: str, campaign: str | None, *, as_json: bool) -> int:
+def trace(name: str, log: Log, campaign: str | None, *, as_json: bool) -> int:
     """Tells a life; 0 when it is told, 1 when something in the log was unreadable, 2 when there is no such name."""
     try:
-        life, told = asyncio.run(_traced(name, place, campaign))
+        life, told = asyncio.run(_traced(name, log, campaign))
     except (OpsError, BusError) as error:
         complain(str(error))
         return UNUSABLE
     except OSError as error:
-        complain(f"Expected to read {place} and to work in a temporary folder, got: {error}. Make room there.")
+        complain(f"Expected to read {log.place} and to work in a temporary folder, got: {error}. Make room there.")
         return UNUSABLE
     if as_json:
         sys.stdout.write(json.dumps(life.document(), ensure_ascii=False) + "\n")
@@ -126,8 +126,8 @@ def trace(name: str, place: str, campaign: str | None, *, as_json: bool) -> int:
     return FOUND_WANTING if told.troubles else 0
 
 
-async def _traced(name: str, place: str, campaign: str | None) -> tuple[Life, Loaded]:
-    async with log_of(place) as (connection, told):
+async def _traced(name: str, log: Log, campaign: str | None) -> tuple[Life, Loaded]:
+    async with log_of(log) as (connection, told):
         return life_of(connection, find(connection, name, campaign)), told
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from contracts.catalogue import kinds
 from ops.asking import exporting
+from ops.asking.asking import Log
 from ops.asking.loading import loaded
 from ops.asking.shelves import views
 from tests.ops.asking.told import Told, chained, every_fate
@@ -22,9 +23,9 @@ LOG = chained(every_fate())
 
 
 @asynccontextmanager
-async def log_of(_place: str, until: int | None = None, outlet: Path | None = None) -> AsyncIterator[Any]:
+async def log_of(log: Log, outlet: Path | None = None) -> AsyncIterator[Any]:
     """Every place holds the log with every fate."""
-    async with loaded(Told(LOG), until, outlet=outlet) as brought:
+    async with loaded(Told(LOG), log.until, outlet=outlet) as brought:
         yield brought
 
 
@@ -40,7 +41,7 @@ def everywhere() -> Iterator[None]:
 def written(everywhere: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """An export, made once."""
     target = tmp_path_factory.mktemp("export") / "out"
-    assert exporting.export("here", target, None, as_json=False) == 0
+    assert exporting.export(Log("here"), target, as_json=False) == 0
     return target, json.loads((target / "manifest.json").read_text(encoding="utf-8"))
 
 
@@ -97,7 +98,7 @@ def test_nothing_is_overwritten(tmp_path: Path, what: str, capsys: pytest.Captur
     else:
         target.symlink_to(tmp_path / "nowhere")
     before = list(tmp_path.iterdir())
-    assert exporting.export("here", target, None, as_json=True) == 2
+    assert exporting.export(Log("here"), target, as_json=True) == 2
     assert "Nothing is overwritten" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == before
     assert what != "file" or target.read_text(encoding="utf-8") == "mine"
@@ -105,7 +106,7 @@ def test_nothing_is_overwritten(tmp_path: Path, what: str, capsys: pytest.Captur
 
 def test_a_folder_to_put_it_into_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Parents are not invented."""
-    assert exporting.export("here", tmp_path / "no" / "out", None, as_json=True) == 2
+    assert exporting.export(Log("here"), tmp_path / "no" / "out", as_json=True) == 2
     assert "Make that first" in capsys.readouterr().err
 
 
@@ -116,13 +117,13 @@ def test_a_broken_export_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(exporting, "write", broken)
-    assert exporting.export("here", tmp_path / "out", None, as_json=True) == 2
+    assert exporting.export(Log("here"), tmp_path / "out", as_json=True) == 2
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_log_is_exported_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Up to a place, told as JSON."""
-    assert exporting.export("here", tmp_path / "out", 5, as_json=True) == 0
+    assert exporting.export(Log("here", 5), tmp_path / "out", as_json=True) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["out"], told["log"]["last_sequence"]) == (str(tmp_path / "out"), 5)
     assert told["log"]["last_event_sha256"] == hashlib.sha256(LOG[4].payload).hexdigest()

@@ -14,9 +14,11 @@ import orjson
 import pytest
 
 from bus.codec import decode, encode
+from bus.errors import BusError, GapError, UndecodableEventError
 from bus.protocol import Recorded
 from contracts.presence import AgentFaulted
 from ops.asking import loading
+from ops.asking.errors import HalfLogError
 from tests.ops.asking.told import Told, asked, chained, every_fate
 from tests.ops.reports.telling import recorded
 
@@ -115,6 +117,26 @@ def test_a_log_can_be_asked_as_it_was() -> None:
     with asked(Told(chained(every_fate())), until=5) as (connection, told):
         assert connection.execute("SELECT max(seq) FROM events").fetchone() == (5,)
     assert told.last == 5
+
+
+@pytest.mark.parametrize(
+    "error", [GapError(4, 6), UndecodableEventError(4, "it was written by a newer Athanor")], ids=["gap", "newer"]
+)
+def test_half_a_log_is_no_answer(error: BusError) -> None:
+    """Where it ends too early it says so, and up to where it can be asked; then it is."""
+
+    class Broken(Told):
+        async def events(self, stop: int | None = None, *, passed_over: Any = None) -> Any:
+            async for one in super().events(min(stop or 3, 3)):
+                yield one
+            if stop is None or stop > 3:
+                raise error
+
+    source = Broken(chained(every_fate()))
+    with pytest.raises(HalfLogError, match=r"sequence 3 .* --until 3"), asked(source):
+        pass
+    with asked(source, until=3) as (_, told):
+        assert told.events == 3
 
 
 OUTSIDE = [

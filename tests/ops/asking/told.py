@@ -46,9 +46,12 @@ def asked(source: Told, until: int | None = None, outlet: Path | None = None) ->
     loop = asyncio.new_event_loop()
     opened = loaded(source, until, outlet=outlet)
     try:
-        yield loop.run_until_complete(opened.__aenter__())
+        entered = loop.run_until_complete(opened.__aenter__())
+        try:
+            yield entered
+        finally:
+            loop.run_until_complete(opened.__aexit__(None, None, None))
     finally:
-        loop.run_until_complete(opened.__aexit__(None, None, None))
         loop.close()
 
 
