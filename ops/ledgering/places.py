@@ -128,8 +128,10 @@ def answered(work: Callable[[], int]) -> int:
     except (LedgerError, BusError, OpsError) as error:
         complain(str(error))
         return UNUSABLE
-    except PermissionError as error:
-        complain(f"Expected leave to read and write {error.filename}, got: {error.strerror}.")
+    except OSError as error:
+        complain(
+            f"Expected to read and write {error.filename or 'files'}, got: {error.strerror or error}. Check the path."
+        )
         return UNUSABLE
 
 

@@ -105,6 +105,20 @@ def test_what_is_not_there_is_unusable(words: list[str], tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_path_through_a_file_is_unusable(run: Path, tmp_path: Path) -> None:
+    """A path that no system has is exit 2 and a paragraph too, for what is read and for what is written."""
+    (tmp_path / "file").write_text("hello")
+    call("export", run, "-o", tmp_path / "x.tar")
+    for words in (
+        ["verify", tmp_path / "file"],
+        ["import", tmp_path / "x.tar", tmp_path / "file" / "in"],
+        ["export", run, "-o", tmp_path / "file" / "x.tar"],
+        ["check-proof", tmp_path / "file", "--key", asked("key", run)["key"]],
+    ):
+        _, complaint = call(*words, code=2)
+        assert complaint.startswith("Expected ")
+
+
 def test_wrong_keys(run: Path, tmp_path: Path) -> None:
     """A mistyped key is unusable, another log's key finds the ledger wanting, and a witness's key is told apart."""
     own = asked("key", run)["key"]
