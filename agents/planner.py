@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-
-from pydantic import BaseModel, Field
+from datetime import timedelta
 
 from agents.agent import folds, on
-from agents.candidate_book import VIALS, CandidateBook, Fate, KeepsBook
+from agents.candidate_book import VIALS, Fate, KeepsBook
 from agents.designs import composition_of, design_of, recipe_of, space_of
+from agents.planner_memory import Learnt, PlannerMemory, Proposed, Stage
 from contracts.campaigns import (
-    BestSample,
     CampaignFinished,
     CampaignPaused,
     CampaignPlan,
@@ -34,79 +31,21 @@ from contracts.learning import (
     ObservationRetracted,
     ObservationWithheld,
 )
-from contracts.materials import ArtifactRef, Composition
 from contracts.planning import (
     BatchClosed,
     CandidateProposed,
     ComponentPrediction,
     ConstraintCheck,
-    ModelRef,
     Origin,
     ProposalExhausted,
 )
 from contracts.presence import AgentFaulted
-from contracts.recipe import Recipe
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost
 from contracts.trust import CandidateRefused
 
 GIVE_UP_AFTER = 6
 """Batches in a row of which nothing could be made, before the planner says that it is at its end."""
-
-
-class Stage(StrEnum):
-    """Where the loop stands, as the planner sees it."""
-
-    BATCH = "a batch is open"
-    MODEL = "a model is awaited"
-    OWED = "a batch is owed"
-
-
-class Proposed(BaseModel):
-    """What was proposed, as far as the planner needs it again."""
-
-    composition: Composition
-    recipe: Recipe
-    utility: float | None = None
-
-
-class Learnt(BaseModel):
-    """What was learnt from a sample, as far as the planner needs it again."""
-
-    success: bool
-    sample: BestSample | None
-    """None where no perovskite was found."""
-
-
-class PlannerMemory(CandidateBook):
-    """The plan, what was proposed, how it did, and the model in use."""
-
-    plan: CampaignPlan | None = None
-    started_at: datetime | None = None
-    paused: bool = False
-    finished: bool = False
-    stage: Stage = Stage.OWED
-    called: bool = False
-    """Whether the latest fold calls for a batch."""
-    proposed: dict[str, Proposed] = Field(default_factory=dict)
-    batches: int = 0
-    closed: list[str] = Field(default_factory=list)
-    barren: int = 0
-    learnt: dict[str, Learnt] = Field(default_factory=dict)
-    """By vial."""
-    model: ModelRef | None = None
-    artifact: ArtifactRef | None = None
-
-    @property
-    def successes(self) -> int:
-        """Samples that met the goal."""
-        return sum(learnt.success for learnt in self.learnt.values())
-
-    @property
-    def best(self) -> BestSample | None:
-        """The best sample with a perovskite; the first of equals."""
-        samples = [learnt.sample for learnt in self.learnt.values() if learnt.sample is not None]
-        return max(samples, key=lambda s: s.utility, default=None)
 
 
 @dataclass(frozen=True)
@@ -155,16 +94,7 @@ class Planner(KeepsBook[PlannerMemory]):
         """How a candidate did."""
         if (mine := self.memory.proposed.get(event.candidate_id)) is not None:
             mine.utility = event.utility
-        sample: BestSample | None = None
-        if event.lattice is not None:
-            sample = BestSample(
-                sample_id=event.sample_id,
-                composition=event.composition,
-                lattice=event.lattice,
-                phase_fraction=event.phase_fraction,
-                utility=event.utility,
-            )
-        self.memory.learnt[event.sample_id] = Learnt(success=event.success, sample=sample)
+        self.memory.learnt[event.sample_id] = Learnt.of(event)
 
     @folds(ObservationRetracted)
     def forget_result(self, event: ObservationRetracted) -> None:
