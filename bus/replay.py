@@ -18,10 +18,13 @@ from bus.blobs import BlobStore
 from bus.codec import decode
 from bus.errors import GapError, NoLogError, UndecodableEventError
 from bus.jetstream import JetStreamBus
+from bus.ledger.reaching import connected
 from bus.protocol import Blobs, Bus, Recorded
 from bus.reading import readable
 from bus.server import EmbeddedServer
 from bus.subjects import is_dead_letter
+from bus.topology import STREAM
+from bus.wire import ApiError
 from contracts.errors import ContractError, MalformedEventError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -122,6 +125,7 @@ async def opened(folder: Path | None, server: str | None = None) -> AsyncIterato
     """
     blobs = BlobStore((folder or Path()) / "blobs")
     if server is not None:
+        await _look_for_a_log(server)
         bus = await JetStreamBus.connect(server, blobs)
         try:
             yield BusSource(bus)
@@ -144,3 +148,16 @@ async def opened(folder: Path | None, server: str | None = None) -> AsyncIterato
                 yield source
         finally:
             await own.stop()
+
+
+async def _look_for_a_log(server: str) -> None:
+    """Who connects to a bus makes its stream where there is none; who only reads must not.
+
+    Raises:
+        NoLogError: there is no log on the server.
+    """
+    async with connected(server) as wire:
+        try:
+            await wire.api(f"STREAM.INFO.{STREAM}")
+        except ApiError as error:
+            raise NoLogError(f"{server}, whose answer is: {error}") from error

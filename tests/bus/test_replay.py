@@ -11,6 +11,7 @@ from bus.codec import encode
 from bus.errors import GapError, NoLogError, UndecodableEventError
 from bus.jetstream import JetStreamBus
 from bus.ledger.entry import encode_entry
+from bus.ledger.reaching import connected
 from bus.ledger.tiles import WIDTH, TileStore, pack_bundle, tile_path
 from bus.memory import MemoryBus
 from bus.replay import BusSource, LedgerSource, Source, opened
@@ -126,3 +127,16 @@ async def test_a_store_goes_before_a_ledger(run: Path) -> None:
     (run / "store").rename(run / "lost")
     async with opened(run) as source:
         assert (await told(source))[0] == [(1, words(0))]
+
+
+async def test_a_server_without_a_log_is_refused_and_gets_none(tmp_path: Path) -> None:
+    """Who only reads makes no stream where there is none."""
+    server = await EmbeddedServer.start(tmp_path / "store")
+    try:
+        with pytest.raises(NoLogError, match="stream not found"):
+            async with opened(None, server.url):
+                pass
+        async with connected(server.url) as wire:
+            assert (await wire.api("STREAM.NAMES"))["total"] == 0
+    finally:
+        await server.stop()
