@@ -105,7 +105,7 @@ async def pull(
             if (words := wire.denied.pop(subject.lower(), None)) is not None:
                 raise denial(subject, words)
             continue  # the request was lost with a connection: ask again
-        if message.headers and "Status" in message.headers and not message.reply.startswith("$JS.ACK"):
+        if not message.reply.startswith("$JS.ACK") and message.headers and "Status" in message.headers:
             if message.headers["Status"] == _NO_RESPONDERS or "Deleted" in message.headers.get("Description", ""):
                 await asyncio.sleep(0.1)  # a server that is just coming up knows nobody yet
                 raise ConsumerGoneError

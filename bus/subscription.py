@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from nats.aio.msg import Msg
 
 from bus.codec import decode
-from bus.errors import UndecodableEventError
+from bus.correlating import frame
+from bus.errors import BusError, UndecodableEventError
 from bus.protocol import Recorded
 from bus.pulling import NANOSECONDS, ConsumerGoneError, Place, position_of, pull
 from bus.wire import Inbox, Wire
@@ -76,6 +77,8 @@ class JetStreamSubscription:
         self._expected = 1
         self._closed = False
         self._beating: asyncio.Task[None] | None = None
+        self._acks: list[tuple[str, int, asyncio.Future[None]]] = []
+        self._confirming: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         """Makes the consumer anew after the last contiguous acknowledgement.
@@ -93,14 +96,49 @@ class JetStreamSubscription:
     async def confirm(self, reply: str, sequence: int) -> None:
         """Acknowledges and waits for the confirmation, or until the server cannot give one any more.
 
+        What is acknowledged in the same moment goes together, and only the last of it asks for an answer: the server
+        works on acknowledgements in the order in which they come.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._acks.append((reply, sequence, done))
+        if self._confirming is None or self._confirming.done():
+            self._confirming = asyncio.create_task(self._confirm_all())
+        await done
+
+    async def _confirm_all(self) -> None:
+        while self._acks:
+            acks, self._acks = self._acks, []
+            try:
+                await self._confirm_together(acks)
+            except BusError as error:
+                for _, _, done in acks:
+                    if not done.done():
+                        done.set_exception(error)
+
+    async def _confirm_together(self, acks: list[tuple[str, int, asyncio.Future[None]]]) -> None:
+        if others := acks[:-1]:
+            frames = [frame(reply.encode(), b"", b"", b"+ACK") for reply, _, _ in others]
+            self._wire.correlator.write(b"".join(frames))
+        if await self._wire.ask_once(acks[-1][0], b"+ACK") is None:
+            for reply, sequence, _ in acks:
+                await self._confirm_alone(reply, sequence)
+        for _, sequence, done in acks:
+            self._outstanding.pop(sequence, None)
+            if not done.done():
+                done.set_result(None)
+
+    async def _confirm_alone(self, reply: str, sequence: int) -> None:
+        """Acknowledges again, because no answer came.
+
         A killed server may have forgotten that it delivered this: it then ignores the acknowledgement and delivers
         once more, which is what consumers are prepared for.
         """
-        while await self._wire.ask_once(reply, b"+ACK") is None:
+        while True:
             floor, delivered = await self._bus.position(self._durable.name)
             if floor >= sequence or delivered < sequence:
-                break
-        self._outstanding.pop(sequence, None)
+                return
+            if await self._wire.ask_once(reply, b"+ACK") is not None:
+                return
 
     async def refuse(self, reply: str, delay: float) -> None:
         """Gives a delivery back."""

@@ -18,6 +18,7 @@ from nats.aio.subscription import Subscription
 
 from bus.correlating import Correlator, frame, listen
 from bus.errors import BusConnectionError, BusError, PermissionDeniedError
+from bus.headers import LeanClient
 from bus.identities import Identity
 from bus.protocol import OnTrouble
 from bus.publishing import Publisher
@@ -74,7 +75,7 @@ class Wire:
         Raises:
             BusConnectionError: no server answers at `url`, or it does not let us in.
         """
-        wire = cls(Client(), on_trouble)
+        wire = cls(LeanClient(), on_trouble)
         refusals: list[str] = []
 
         async def noticed(error: Exception) -> None:

@@ -1,0 +1,56 @@
+"""A client of the library that reads a message's headers only when somebody looks at them.
+
+A stored event carries half a dozen headers, and on the way to an agent nobody needs one of them: what matters is in the
+payload. The library looks at each character of each of them, for each message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nats.aio.client import Client
+
+_LINE = b"NATS/1.0\r\n"
+
+
+class Headers(Mapping[str, str]):
+    """The headers of a message, not looked at yet."""
+
+    __slots__ = ("_raw", "_read")
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._read: dict[str, str] | None = None
+
+    def _all(self) -> dict[str, str]:
+        if self._read is None:
+            lines = self._raw[len(_LINE) :].decode("utf-8", "surrogateescape").split("\r\n")
+            self._read = {}
+            for line in lines:
+                name, colon, value = line.partition(":")
+                if colon and name not in self._read:  # the first of a name counts, as in the library
+                    self._read[name] = value.strip(" \t\r\n\x0b\x0c")
+        return self._read
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class LeanClient(Client):
+    """The library's client, but for headers."""
+
+    async def _process_headers(self, headers: bytes) -> Any:
+        """Called by the library's reader; a status line is its own business."""
+        if headers and headers.startswith(_LINE):
+            return Headers(headers)
+        return await super()._process_headers(headers)
