@@ -18,9 +18,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line
 
 
 def query(
-    place: Annotated[str | None, typer.Argument(metavar="[DIR|URL]", help=PLACE, show_default=False)] = None,
+    place: Annotated[str | None, typer.Argument(metavar="DIR|URL", help=PLACE, show_default=False)] = None,
     sql: Annotated[
-        str | None, typer.Argument(metavar="[SQL]", help="One statement that reads; - takes it from stdin.")
+        str | None, typer.Argument(metavar="SQL", help="One statement that reads; - takes it from stdin.")
     ] = None,
     tables: Annotated[
         bool, typer.Option("--tables", help="List the views and their columns; of one view, if its name follows.")

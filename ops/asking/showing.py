@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -21,6 +22,7 @@ from ops.asking.wording import folded
 NARROWEST, WIDEST = 12, 44
 """Least and most characters of a column that is not left as it is."""
 _GAP = 2
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _RIGHT = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL")
 
 
@@ -69,9 +71,12 @@ def _show_rows(answer: Answer, most: int) -> None:
     if not cells:
         console.print("[dim]no rows[/dim]")
         return
-    widths = _widths(answer.names, cells, console.width)
+    # digests give way first: nobody compares more than their beginnings by eye
+    fits = sum(_natural(answer.names, cells)) + _GAP * (len(answer.names) - 1) <= console.width
+    side_by_side = cells if fits else [[_DIGEST.sub(r"\1…", cell) for cell in row] for row in cells]
+    widths = _widths(answer.names, side_by_side, console.width)
     if widths is not None:
-        console.print(_table(answer, cells, widths))
+        console.print(_table(answer, side_by_side, widths))
     else:
         _records(console, answer.names, cells)
     if len(rows) > most:
@@ -85,7 +90,7 @@ def _widths(names: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> 
 
     Columns give way from the widest on, so that short ones stay whole.
     """
-    widths = [min(max(len(name), *(_longest(row[n]) for row in cells)), room) for n, name in enumerate(names)]
+    widths = [min(width, room) for width in _natural(names, cells)]
     left = room - _GAP * (len(names) - 1)
     if len(cells) > 1:
         widths = [min(width, max(WIDEST, left // max(len(names), 1))) for width in widths]
@@ -95,6 +100,10 @@ def _widths(names: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> 
             return None
         widths[widths.index(widest)] = max(widest - max(1, (sum(widths) - left) // len(widths)), NARROWEST)
     return widths
+
+
+def _natural(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(name), *(_longest(row[n]) for row in cells)) for n, name in enumerate(names)]
 
 
 def _longest(text: str) -> int:

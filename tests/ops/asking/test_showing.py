@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def test_no_line_is_wider_than_the_screen(
     monkeypatch.setenv("COLUMNS", str(width))
     text = shown(log, sql, Form.TABLE, capsys)
     assert all(len(line.rstrip()) <= width for line in text.splitlines())
-    assert "…" not in text
+    assert "…" not in re.sub("[0-9a-f]{12}…", "", text)
     first = answer(log, sql)
     assert first.names[0] in text
 
@@ -86,3 +87,19 @@ def test_csv_comes_back(log: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert [r["sample_id"] for r in rows] == [f"c-000{n}-v1" for n in (1, 2, 3, 4, 8)]
     assert json.loads(rows[0]["phases"]) == ["BaZr0.583Ti0.417O3 (Pm-3m) 100.0 %"]
     assert (rows[0]["why"], rows[0]["success"]) == ("", "true")
+
+
+def test_digests_are_cut_only_where_the_table_would_not_fit(
+    log: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole on a wide screen and in lists, their beginnings in a table that is short of room."""
+    sql = "SELECT sample_id, pattern_sha256, fate FROM samples WHERE success"
+    (digest,) = log.execute("SELECT pattern_sha256 FROM samples WHERE success").fetchone()
+    monkeypatch.setenv("COLUMNS", "120")
+    assert digest in shown(log, sql, Form.TABLE, capsys)
+    monkeypatch.setenv("COLUMNS", "90")
+    assert digest in shown(log, "FROM samples WHERE success", Form.TABLE, capsys)
+    monkeypatch.setenv("COLUMNS", "70")
+    cut = shown(log, sql, Form.TABLE, capsys)
+    assert f"{digest[:12]}… " in cut
+    assert len(cut.splitlines()) == 2
