@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from science.chemistry.crystal import Crystal
+from science.diffraction.anodes import other_radiation
 from science.diffraction.answer import Identification, IdentifiedPhase, IdentifySettings, answer, nothing
 from science.diffraction.belief import Calibration, shipped
 from science.diffraction.errors import LibraryError
@@ -171,11 +172,18 @@ def concluded(ready: Searched, settings: IdentifySettings, calibration: Calibrat
         return nothing(observed, (), flags)
     if not ready.fit.trials:
         clear = unexplained_lines(observed, observed.background, line_height=settings.line_height)
-        return nothing(observed, clear, [*flags, "no-match"])
+        return nothing(observed, clear, [*flags, "no-match", *_wrong_wavelength(ready, ready.fit.chi2)])
     settled = settle(ready.fit, observed, ready.places, known, prune=settings.prune)
     if not settled.fit.trials:
-        return nothing(observed, settled.faint, [*flags, "no-match"])
+        return nothing(observed, settled.faint, [*flags, "no-match", *_wrong_wavelength(ready, settled.fit.chi2)])
+    if settled.missing >= known.alarm:
+        flags += _wrong_wavelength(ready, settled.fit.chi2)
     return answer(settled, observed, settings, flags, known)
+
+
+def _wrong_wavelength(ready: Searched, chi2: float) -> list[str]:
+    anode = other_radiation(ready.observed, ready.trials, chi2)
+    return [] if anode is None else ["wrong-wavelength", f"looks-like-{anode}"]
 
 
 def _trials(

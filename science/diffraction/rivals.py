@@ -92,9 +92,9 @@ def _prior(fit: Fit, index: int) -> float:
     trial, state = fit.trials[index], fit.states[index]
     strain = float(state.metric[0] / trial.start[0] - 1) / 2
     cost = STRAIN_COST * (strain / trial.max_strain) ** 2
-    cost += ELEMENT_COST * len(trial.crystal.elements) + CELL_COST * len(trial.start)
-    if trial.origin == "library" and disorder(trial) > 0:
-        cost += DISORDER_COST
+    cost += CELL_COST * len(trial.start)
+    if trial.origin == "library":  # what was meant to be made costs nothing for being complicated
+        cost += ELEMENT_COST * len(trial.crystal.elements) + DISORDER_COST * (disorder(trial) > 0)
     return -cost
 
 

@@ -1,0 +1,42 @@
+"""Patterns whose radiation is not the one that was said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from science.diffraction.anodes import ANODES, other_radiation
+from science.diffraction.identify import identify, observe
+from science.diffraction.library import PhaseLibrary
+from science.diffraction.refine import Trial
+from science.diffraction.sticks import calculate
+from tests.science.diffraction.powders import K_ALPHA1, simulated
+
+LIBRARY = PhaseLibrary.shipped()
+ELEMENTS = ("Ba", "Zr", "Ti", "Mg", "O")
+
+
+@pytest.mark.parametrize("anode", ["Co", "Fe"])
+@pytest.mark.parametrize("name", ["BaZrO3", "ZrO2"])
+def test_another_anode_is_told(name: str, anode: str) -> None:
+    """A cobalt or iron pattern in a file that says copper is unknown, and told to look like what it is."""
+    pattern = replace(simulated({name: 1.0}, wavelength=ANODES[anode][0], x=(20, 110, 0.04)), wavelength=K_ALPHA1)
+    answer = identify(pattern, LIBRARY, ELEMENTS)
+    assert answer.verdict == "unknown"
+    assert {"wrong-wavelength", f"looks-like-{anode}"} <= set(answer.flags)
+
+
+def test_the_right_radiation_is_not_doubted() -> None:
+    """A stranger to the library is unknown whatever the radiation: nothing is said about it."""
+    answer = identify(simulated({"KCl": 1.0}), LIBRARY, ELEMENTS)
+    assert answer.verdict == "unknown"
+    assert "wrong-wavelength" not in answer.flags
+
+
+def test_few_lines_prove_no_radiation() -> None:
+    """With one or two lines in range some radiation always fits; none is told."""
+    observed = observe(simulated({"MgO": 1.0}, x=(36, 50, 0.02), wavelength=ANODES["Co"][0]), ((K_ALPHA1, 1.0),))
+    trials = [Trial(c, calculate(c, K_ALPHA1, d_min=1.0)) for c in LIBRARY.within({"Mg", "O"})]
+    assert other_radiation(observed, trials, 1e12) is None
+    assert other_radiation(observed, [], 1e12) is None
