@@ -123,18 +123,42 @@ def report(
     raise typer.Exit(report_folder(folder, server=nats, beside=beside, as_json=as_json))
 
 
+Wavelength = Annotated[float | None, typer.Option(help="K-alpha-1 in angstrom, if better known.")]
+PatternAxis = Annotated[
+    str | None, typer.Option("--axis", help="What the values of a text file are: 2theta, radians, q, q-nm or d.")
+]
+
+
 @app.command()
 def identify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured powder patterns.")],
     elements: Annotated[str, typer.Option(help="Elements that the sample may contain: Ba,Ti,O")],
     library: Annotated[Path | None, typer.Option(help="Folder of CIF files, or a phase library in TOML.")] = None,
-    wavelength: Annotated[float | None, typer.Option(help="K-alpha-1 in angstrom, if better known.")] = None,
+    wavelength: Wavelength = None,
+    axis: PatternAxis = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the answer: .png, .pdf or .svg.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Name the phases in measured patterns, or say that they cannot be named."""
-    from ops.identifying import identify_files
+    from ops.identifying import Wish, identify_files
 
-    raise typer.Exit(identify_files(files, elements, library, wavelength, as_json=as_json))
+    raise typer.Exit(identify_files(files, Wish(elements, library, wavelength, axis, plot, as_json)))
+
+
+@app.command()
+def plot_pattern(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured powder patterns.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture: .png, .pdf or .svg.")],
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic intensities.")] = False,
+    d: Annotated[bool, typer.Option("--d", help="Lattice spacings instead of angles.")] = False,
+    wavelength: Wavelength = None,
+    axis: PatternAxis = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Draw measured patterns, one above the other."""
+    from ops.plotting.patterns import Wish, plot_files
+
+    raise typer.Exit(plot_files(files, out, Wish(log, d, axis, wavelength), as_json=as_json))
 
 
 @app.command()

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,30 +18,73 @@ from ops.cli import UNUSABLE, complain
 if TYPE_CHECKING:
     from science.diffraction.identify import Identification
     from science.diffraction.library import PhaseLibrary
+    from science.diffraction.pattern import Pattern
+    from science.diffraction.reading.axis import Axis
 
 
-def identify_files(
-    files: list[Path], elements: str, library: Path | None, wavelength: float | None, *, as_json: bool
-) -> int:
+OVERRULED = "wavelength-overruled"
+"""Flag of an answer for which another wavelength was given than the file has."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How to identify.
+
+    Attributes:
+        elements: that the sample may contain, as typed.
+        library: folder of CIF files or TOML file; the shipped library otherwise.
+        wavelength: Kα1 in Å, if better known than in the file.
+        axis: what the values of text files are, as typed.
+        plot: where to draw the answer.
+        as_json: one JSON object a line instead of tables.
+    """
+
+    elements: str
+    library: Path | None = None
+    wavelength: float | None = None
+    axis: str | None = None
+    plot: Path | None = None
+    as_json: bool = False
+
+
+def identify_files(files: list[Path], wish: Wish) -> int:
     """Identifies each file; 0 when all are identified, 1 when some are not, 2 when some input is unusable."""
+    from ops.plotting.canvas import PictureError, checked
     from science.diffraction.errors import DiffractionError
     from science.diffraction.library import PhaseLibrary
 
     try:
-        allowed = _elements(elements)
-        known = PhaseLibrary.shipped() if library is None else PhaseLibrary.load(library)
-    except (ValueError, DiffractionError) as error:
+        allowed = _elements(wish.elements)
+        axis = chosen_axis(wish.axis)
+        if wish.plot is not None:
+            checked(wish.plot)
+        known = PhaseLibrary.shipped() if wish.library is None else PhaseLibrary.load(wish.library)
+    except (ValueError, DiffractionError, PictureError) as error:
         complain(str(error))
         return UNUSABLE
     if known.skipped:
         complain(f"{len(known.skipped)} files of the library cannot be read, such as {known.skipped[0]}")
-    if wavelength is not None and not 0.1 < wavelength < 5:
-        complain(f"Expected a wavelength between 0.1 and 5 angstrom, got {wavelength:g}.")
+    if wish.wavelength is not None and not 0.1 < wish.wavelength < 5:
+        complain(f"Expected a wavelength between 0.1 and 5 angstrom, got {wish.wavelength:g}.")
         return UNUSABLE
-    code = 0
-    for file in files:
-        code = max(code, _one(file, allowed, known, wavelength, as_json=as_json))
-    return code
+    several = len(files) > 1
+    return max((_one(file, allowed, known, axis, wish, several=several) for file in files), default=0)
+
+
+def chosen_axis(text: str | None) -> Axis | None:
+    """The axis that somebody typed.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from science.diffraction.reading.axis import AXES
+
+    if text is None:
+        return None
+    for axis in AXES:
+        if axis == text:
+            return axis
+    raise ValueError(f"Expected one of {', '.join(AXES)} as --axis, got {text!r}.")
 
 
 def _elements(text: str) -> frozenset[str]:
@@ -55,30 +98,53 @@ def _elements(text: str) -> frozenset[str]:
 
 
 def _one(
-    file: Path, elements: frozenset[str], library: PhaseLibrary, wavelength: float | None, *, as_json: bool
+    file: Path, elements: frozenset[str], library: PhaseLibrary, axis: Axis | None, wish: Wish, *, several: bool
 ) -> int:
+    from ops.plotting.canvas import PictureError
     from science.diffraction.errors import DiffractionError
     from science.diffraction.identify import identify
     from science.diffraction.readers import read_pattern
 
     began = time.perf_counter()
     try:
-        pattern = read_pattern(file)
-        answer = identify(pattern, library, elements, wavelength=wavelength)
-    except DiffractionError as error:
-        if as_json:
+        pattern = read_pattern(file, axis=axis, wavelength=wish.wavelength)
+        answer = identify(pattern, library, elements, wavelength=wish.wavelength)
+        answer = replace(answer, flags=(*answer.flags, *_overruled(pattern, wish.wavelength), *pattern.flags))
+        document = _document(file, answer, pattern, time.perf_counter() - began)
+        if wish.plot is not None:
+            document["picture"] = str(_draw(pattern, answer, library, wish, several=several))
+    except (DiffractionError, PictureError) as error:
+        if wish.as_json:
             _print_json({"file": str(file), "error": str(error), "verdict": "unusable", "phases": []})
         complain(f"{file}: {error}")
         return UNUSABLE
-    document = _document(file, answer, pattern.notes, time.perf_counter() - began)
-    if as_json:
+    if wish.as_json:
         _print_json(document)
     else:
         _print_table(document)
     return 0 if answer.verdict == "identified" else 1
 
 
-def _document(file: Path, answer: Identification, notes: tuple[str, ...], seconds: float) -> dict[str, Any]:
+def _overruled(pattern: Pattern, wavelength: float | None) -> tuple[str, ...]:
+    if wavelength is None or pattern.wavelength is None or abs(wavelength - pattern.wavelength) < 5e-4:
+        return ()
+    return (OVERRULED,)
+
+
+def _draw(pattern: Pattern, answer: Identification, library: PhaseLibrary, wish: Wish, *, several: bool) -> Path:
+    """Draws an answer; of several each gets the name of its file, too."""
+    from ops.plotting.answers import draw_answer
+    from science.diffraction.picture import explain
+
+    out = wish.plot or Path()
+    if several:
+        out = out.with_name(f"{out.stem}-{Path(pattern.source).stem}{out.suffix}")
+    picture = explain(pattern, answer, library.crystals, wavelength=wish.wavelength)
+    draw_answer(picture, pattern.source, out)
+    return out
+
+
+def _document(file: Path, answer: Identification, pattern: Pattern, seconds: float) -> dict[str, Any]:
     return {
         "file": str(file),
         "verdict": answer.verdict,
@@ -108,7 +174,8 @@ def _document(file: Path, answer: Identification, notes: tuple[str, ...], second
         "displacement_mm": round(float(answer.displacement), 4),
         "wavelength_angstrom": answer.wavelength,
         "flags": list(answer.flags),
-        "notes": list(notes),
+        "notes": list(pattern.notes),
+        "provenance": {k: v for k, v in asdict(pattern.provenance).items() if v not in ("", None)},
         "seconds": round(seconds, 3),
     }
 
@@ -144,3 +211,7 @@ def _print_table(document: dict[str, Any]) -> None:
         f"  unexplained {100 * document['unexplained_fraction']:.0f} %, Rwp {100 * document['rwp']:.1f} %, "
         f"{', '.join(document['flags']) or 'no flags'}, {document['seconds']:.1f} s"
     )
+    for note in document["notes"]:
+        console.print(f"  [dim]{note}[/dim]")
+    if "picture" in document:
+        console.print(f"  drawn in {document['picture']}")

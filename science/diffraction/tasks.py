@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def identify_bytes(
     wavelength: float | None,
     library_path: str | None,
 ) -> Identification:
-    """The phases in the bytes of a measured file.
+    """The phases in the bytes of a measured file; what the reader repaired is told among the flags.
 
     Args:
         name: file name, for its format.
@@ -44,4 +45,5 @@ def identify_bytes(
     pattern = read_pattern_bytes(name, content)
     hypotheses = perovskite_models(*nominal) if nominal else ()
     told = None if pattern.wavelength is not None else wavelength
-    return identify(pattern, library(library_path), elements, hypotheses=hypotheses, wavelength=told)
+    answer = identify(pattern, library(library_path), elements, hypotheses=hypotheses, wavelength=told)
+    return replace(answer, flags=(*answer.flags, *pattern.flags))

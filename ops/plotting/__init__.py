@@ -1,0 +1,1 @@
+"""Pictures of patterns, answers and drifts; the only place that imports matplotlib."""
