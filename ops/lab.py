@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import signal
 import time
 from collections.abc import Callable, Collection, Coroutine
@@ -33,7 +32,7 @@ from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
 from ops.errors import CampaignFileError, ResumeError, StalledError
 from ops.furnaces import Wire
 from ops.notary import Notary
-from ops.order import Order, campaign_id
+from ops.order import Order, campaign_id, check_folder
 from ops.reckoning import Heard, Reckoning, World, reckon
 from ops.room import PATIENCE, check_room, watch_room
 from ops.tally import Tally
@@ -330,37 +329,6 @@ async def _ended(clock: RealClock | VirtualClock, tally: Tally) -> None:
     while tally.finished is None:
         await asyncio.sleep(0.2)
     await asyncio.sleep(1.0)  # the last deliveries
-
-
-def check_folder(order: Order) -> None:
-    """The folder is new, or holds this very campaign; otherwise nothing is touched."""
-    card = order.out / "campaign.json"
-    mine = {
-        "campaign": campaign_id(order),
-        "virtual": order.virtual,
-        "file": order.campaign.model_dump(mode="json"),
-        "nats": order.nats is not None,
-    }
-    if not card.exists():
-        card.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
-        return
-    try:
-        there = json.loads(card.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ResumeError(f"Expected the card of a campaign in {card}, got: {error}. Choose another --out.") from error
-    wrong = _differences(there, mine)
-    if wrong:
-        raise ResumeError(
-            f"Expected {order.out} to hold this very campaign, got other values there: {'; '.join(wrong)}. "
-            "Give the same command to go on with it, or choose another --out."
-        )
-
-
-def _differences(there: Any, mine: Any, where: str = "") -> list[str]:
-    if isinstance(there, dict) and isinstance(mine, dict):
-        keys = sorted(there.keys() | mine.keys())
-        return [d for k in keys for d in _differences(there.get(k), mine.get(k), f"{where}.{k}".lstrip("."))][:5]
-    return [] if there == mine else [f"{where} is {there!r} there and {mine!r} here"]
 
 
 def _check_same(order: Order, tally: Tally) -> None:

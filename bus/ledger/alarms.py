@@ -45,7 +45,7 @@ class Alarm:
 def read_alarms(ledger: Path) -> list[Alarm]:
     """All alarms of a ledger, in order, each once; lines that were cut by a crash are passed over."""
     found: dict[str, Alarm] = {}
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for line in (ledger / ALARMS).read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 told = json.loads(line)

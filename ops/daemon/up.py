@@ -39,9 +39,10 @@ from ops.daemon.settings import DaemonFile, load_daemon_file
 from ops.equipment import wire_address
 from ops.errors import NoRoomError, OpsError
 from ops.furnaces import Wire
-from ops.lab import Session, check_folder, prepare
+from ops.lab import Session, prepare
 from ops.notary import Notary
-from ops.order import Order, campaign_id
+from ops.order import Order, campaign_id, check_folder
+from ops.reports.writing import report_after_run
 from ops.room import PATIENCE, check_room, watch_room
 from ops.settings import load_campaign
 from ops.telemetry.observatory import Observatory, observe
@@ -59,6 +60,8 @@ def up(config: Path | None, changes: dict[str, Any], told: Callable[[str], None]
         campaign, wanted = load_campaign(file.campaign), file.telemetry
         order = Order(campaign, file.seed, False, file.out, file.nats, 1, wanted, file.ledger.witnessing)
         asyncio.run(Daemon(file, order, told).run())
+        if not file.agents and (trouble := report_after_run(file.out, file.nats)) is not None:
+            told(trouble)
     except (OpsError, BusError, ContractError, AgentError) as error:
         complain(str(error))
         return UNUSABLE

@@ -90,7 +90,9 @@ async def test_a_daemon_over_two_lives(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     events = [r.envelope.data for r in await read_log(out, tmp_path / "copy")]
     assert [e.reason for e in events if isinstance(e, CampaignPaused | CampaignResumed)] == ["cleaning", "clean"]
-    assert {e.trouble for e in events if isinstance(e, LabTroubled)} == {TroubleKind.BROKER}
+    troubles = {e.trouble for e in events if isinstance(e, LabTroubled)}
+    assert {TroubleKind.BROKER} <= troubles <= {TroubleKind.BROKER, TroubleKind.LEDGER}  # a slow witness is one
+    assert (out / "report" / "index.html").stat().st_size > 10_000
     assert {e.start for e in events if isinstance(e, AgentStarted)} == {1, 2}
     heated = [e.key for e in events if isinstance(e, StepCompleted) and e.step is StepKind.FIRE]
     assert len(heated) == len(set(heated)) >= 1
