@@ -64,16 +64,16 @@ def scan_length(scan: ScanSettings) -> timedelta:
     return (LOADING + timedelta(seconds=steps * scan.seconds_per_step)) * MARGIN
 
 
-def calibration_due(plan: CampaignPlan, last: datetime | None, start: datetime) -> bool:
-    """Whether a furnace has to be calibrated before a run that starts then.
+def calibration_due(plan: CampaignPlan, last: datetime | None, end: datetime) -> bool:
+    """Whether a furnace has to be calibrated before a run that ends then: no run outlives its calibration.
 
     Args:
         plan: says how long a calibration is believed.
         last: when it was calibrated last; none for never.
-        start: of the run.
+        end: of the run, if it began at once.
     """
     days = plan.laboratory.calibration_interval_days
-    return days > 0 and (last is None or start - last >= timedelta(days=days))
+    return days > 0 and (last is None or end - last > timedelta(days=days))
 
 
 def _shared(recipe: Recipe) -> tuple[str, ...]:
@@ -203,9 +203,10 @@ class _Diary:
             load: its vials.
         """
         memory, diffractometer = self.memory, self.plan.laboratory.diffractometer
-        calibration = self._calibration(furnace)
+        length = run_length(load[0].recipe, len(load))
+        calibration = self._calibration(furnace, length)
         start = calibration.end if calibration else self.free(furnace)
-        fired = start + run_length(load[0].recipe, len(load))
+        fired = start + length
         measured = self.free(diffractometer, fired)
         scans = scan_length(self.plan.scan) * len(load)
         memory.runs += 1
@@ -226,9 +227,9 @@ class _Diary:
             calibration=calibration,
         )
 
-    def _calibration(self, furnace: str) -> Reservation | None:
+    def _calibration(self, furnace: str, length: timedelta) -> Reservation | None:
         start, last = self.free(furnace), self.memory.calibrated.get(furnace)
-        if furnace in self.memory.uncalibrated or not calibration_due(self.plan, last, start):
+        if furnace in self.memory.uncalibrated or not calibration_due(self.plan, last, start + length):
             return None
         end = self.memory.calibrated[furnace] = start + CALIBRATION
         return Reservation(instrument=furnace, start=start, end=end)

@@ -170,8 +170,8 @@ class Laboratory(Words):
     sample_mass: Annotated[float, Field(gt=0, le=1000, json_schema_extra={"unit": "g"})]
     """Mass of oxide product planned for each vial."""
     calibration_interval_days: Days = 7.0
-    """How long a furnace is believed once it was held against a reference thermocouple; then that is done again, and
-    so it is before its first run. 0 for never."""
+    """How long a furnace is believed once it was held against a reference thermocouple. It is done again before a run
+    that would end later, and before the first one. 0 for never."""
     max_deviation: KelvinSpan = 5.0
     """How far from the reference a furnace may be found; what it made since it was last found right is doubtful
     beyond that."""

@@ -209,18 +209,25 @@ def _at(lab: House, days: float) -> House:
     return lab
 
 
-async def test_a_furnace_is_calibrated_before_its_first_run_and_when_a_week_is_over() -> None:
-    """The time for it is booked before the run, on its furnace; in between nothing is done."""
+async def test_a_furnace_is_calibrated_before_its_first_run_and_before_one_that_would_outlive_the_week() -> None:
+    """The time for it is booked before the run, on its furnace; for a run that ends in time nothing is done."""
     lab = house()
     first = await _next(lab, 1)
     assert (first.calibration.instrument, first.calibration.start) == ("furnace-1", EPOCH)
     assert first.calibration.end == first.reservations[0].start == EPOCH + CALIBRATION
     assert first.reservations[0].end - first.reservations[0].start == run_length(recipe(), 1)
-    second, third = await _next(_at(lab, 3), 2), await _next(_at(lab, 6.9), 3)
-    assert (second.calibration, third.calibration) == (None, None)
-    again = await _next(_at(lab, 7), 4)
-    assert again.calibration.start == third.reservations[0].end
-    assert (await _next(_at(lab, 12), 5)).calibration is None
+    second = await _next(_at(lab, 3), 2)
+    assert second.calibration is None
+    third = await _next(_at(lab, 5), 3)
+    assert third.calibration.start == second.reservations[0].end
+    assert second.reservations[0].end < EPOCH + 7 * DAY < third.reservations[0].end
+    assert (await _next(_at(lab, 8), 4)).calibration is None
+
+
+async def test_a_run_that_takes_longer_than_the_interval_has_a_calibration_of_its_own() -> None:
+    """It cannot end in time, so it begins with a furnace that was just put right."""
+    lab = House(lambda _: [Scheduler()], started(laboratory=laboratory(furnace_1=4) | {"calibration_interval_days": 1}))
+    assert [(await _next(lab, n)).calibration is not None for n in (1, 2, 3)] == [True] * 3
 
 
 async def test_the_interval_counts_from_when_it_was_done() -> None:
@@ -228,8 +235,8 @@ async def test_the_interval_counts_from_when_it_was_done() -> None:
     lab = house()
     await _next(lab, 1)
     await _at(lab, 2).hear(calibrated(0.3, at=EPOCH + 2 * DAY))
-    assert (await _next(_at(lab, 8.5), 2)).calibration is None
-    assert (await _next(_at(lab, 9.5), 3)).calibration is not None
+    assert (await _next(_at(lab, 6.5), 2)).calibration is None
+    assert (await _next(_at(lab, 8.9), 3)).calibration is not None
 
 
 async def test_each_furnace_has_its_own_interval() -> None:

@@ -80,10 +80,11 @@ def runs(plan: CampaignPlan, vials: int, over: timedelta | None = None) -> list[
         furnace = min(free, key=lambda name: free[name])
         begins = free[furnace] if over is None else max(free[furnace], BEGUN + n / count * over)
         calibration: Reservation | None = None
-        if calibration_due(plan, calibrated.get(furnace), begins):
+        length = run_length(samples[0].recipe, len(samples))
+        if calibration_due(plan, calibrated.get(furnace), begins + length):
             calibration = Reservation(instrument=furnace, start=begins, end=begins + CALIBRATION)
             begins = calibrated[furnace] = calibration.end
-        ends = free[furnace] = begins + run_length(samples[0].recipe, len(samples))
+        ends = free[furnace] = begins + length
         booked = Reservation(instrument=furnace, start=begins, end=ends)
         found.append(
             RunScheduled(
