@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.bench import ledger, publishing, restart, sticks
+from tests.bench import costs, hops, ledger, publishing, replay, restart, sticks
 
 
 def main() -> None:
     """Runs the benchmarks that need no data of their own."""
     asyncio.run(publishing.main())
+    asyncio.run(hops.main())
+    asyncio.run(costs.main())
+    asyncio.run(replay.main())
     asyncio.run(restart.main())
     ledger.main()
     sticks.main()
