@@ -1,0 +1,121 @@
+"""Whether an instrument drifts, by what its standards showed one after the other.
+
+A two-sided CUSUM (Page 1954, doi:10.1093/biomet/41.1-2.100) over zero errors in units of their scatter. Its
+threshold is chosen for a stated rate of false alarms by Siegmund's approximation (Siegmund 1985,
+ISBN 978-1-4419-3075-6): no drift, and it still rings once in so many standards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+BASELINE = 3
+"""Standards whose mean is what an instrument is held against."""
+ALLOWANCE = 0.5
+"""Half of the shift, in standard deviations, that is found soonest."""
+QUIET = 200.0
+"""Standards between two false alarms, on average: one in four years at a standard a week."""
+SETTLED = 0.004
+"""Degrees 2θ by which a zero may scatter between standards without meaning anything: less is never a drift."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One standard.
+
+    Attributes:
+        day: when it was measured, in days on any scale.
+        zero: the zero error in degrees 2θ.
+        su: its standard uncertainty.
+    """
+
+    day: float
+    zero: float
+    su: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """An instrument left where it was.
+
+    Attributes:
+        found: index of the reading at which it is noticed.
+        since: day of the last reading before the sum began to rise.
+        delay: days from there to the reading at which it is noticed.
+        by: degrees 2θ by which the readings since then are off, on average.
+    """
+
+    found: int
+    since: float
+    delay: float
+    by: float
+
+
+def quiet_for(threshold: float, allowance: float = ALLOWANCE, shift: float = 0.0) -> float:
+    """Readings until a two-sided CUSUM rings, on average, after a shift in standard deviations (Siegmund 1985).
+
+    Args:
+        threshold: at which it rings, in standard deviations.
+        allowance: subtracted at each reading.
+        shift: of the mean; 0 gives the time between false alarms.
+    """
+
+    def one_sided(shift: float) -> float:
+        drift, height = shift - allowance, threshold + 1.166
+        if abs(drift) < 1e-9:
+            return height**2
+        return float((np.exp(-2 * drift * height) + 2 * drift * height - 1) / (2 * drift**2))
+
+    up, down = one_sided(shift), one_sided(-shift)
+    return 1 / (1 / up + 1 / down)
+
+
+def threshold_for(quiet: float = QUIET, allowance: float = ALLOWANCE) -> float:
+    """The threshold at which a CUSUM of that allowance is quiet for so many readings, on average."""
+    low, high = 0.1, 30.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if quiet_for(middle, allowance) < quiet else (low, middle)
+    return high
+
+
+def drifts(readings: Sequence[Reading], quiet: float = QUIET) -> list[Drift]:
+    """All drifts in a row of readings; after each the instrument is held against where it is then.
+
+    Args:
+        readings: in order of days.
+        quiet: readings between two false alarms, on average.
+    """
+    found: list[Drift] = []
+    begin = 0
+    while (drift := _first(readings, begin, threshold_for(quiet))) is not None:
+        found.append(drift)
+        begin = drift.found
+    return found
+
+
+def _first(readings: Sequence[Reading], begin: int, threshold: float) -> Drift | None:
+    known = readings[begin : begin + BASELINE]
+    if len(known) < BASELINE:
+        return None
+    centre = float(np.average([r.zero for r in known], weights=[1 / _scatter(r) ** 2 for r in known]))
+    of_centre = 1 / sum(1 / _scatter(r) ** 2 for r in known) ** 0.5
+    sums, risen = np.zeros(2), [begin + BASELINE - 1, begin + BASELINE - 1]
+    for n in range(begin + BASELINE, len(readings)):
+        off = (readings[n].zero - centre) / np.hypot(_scatter(readings[n]), of_centre)
+        sums = np.maximum(sums + np.array([off, -off]) - ALLOWANCE, 0)
+        for side in (0, 1):
+            if sums[side] == 0:
+                risen[side] = n
+        if sums.max() > threshold:
+            last = risen[int(np.argmax(sums))]
+            by = float(np.mean([r.zero for r in readings[last + 1 : n + 1]])) - centre
+            return Drift(n, readings[last].day, readings[n].day - readings[last].day, by)
+    return None
+
+
+def _scatter(reading: Reading) -> float:
+    return float(np.hypot(reading.su, SETTLED))

@@ -1,0 +1,81 @@
+"""A standard tells zero error and displacement apart, with uncertainties that hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from science.diffraction.errors import PatternError
+from science.diffraction.pattern import Pattern, Provenance
+from science.diffraction.standards import STANDARDS, aligned
+
+X = np.arange(20.0, 120.0, 0.02)
+ONE, TWO = 1.540598, 1.544426
+
+
+def scan(name: str, zero: float, displacement: float, seed: int = 0, radius: float = 240.0) -> Pattern:
+    """A counted scan of a standard on an instrument that is off by zero (degrees) and displacement (mm)."""
+    dice = np.random.default_rng(seed)
+    y = np.full_like(X, 40.0)
+    for d in STANDARDS[name].spacings:
+        height = dice.uniform(300, 3000)
+        for wavelength, share in ((ONE, 1.0), (TWO, 0.5)):
+            if (sine := wavelength / (2 * d)) < 0.99:
+                theta = np.arcsin(sine)
+                at = np.degrees(2 * theta) + zero + np.degrees(-2 * displacement / radius) * np.cos(theta)
+                u = ((X - at) / 0.05) ** 2
+                y += share * height * (0.5 / (1 + u) + 0.5 * np.exp(-np.log(2) * u))
+    counts = dice.poisson(y).astype(float)
+    return Pattern(X, counts, ONE, (TWO, 0.5), f"{name}.xy", provenance=Provenance(radius=radius))
+
+
+@pytest.mark.parametrize("name", sorted(STANDARDS))
+def test_both_errors_come_back(name: str) -> None:
+    """Whatever the powder, the errors that the scan was made with are found within four uncertainties."""
+    found = aligned(scan(name, 0.05, -0.12), STANDARDS[name])
+    assert found.zero == pytest.approx(0.05, abs=4 * found.zero_su)
+    assert found.displacement == pytest.approx(-0.12, abs=4 * found.displacement_su)
+    assert found.zero_su < 0.01
+    assert found.residual < 0.01
+
+
+def test_the_goniometer_of_the_file_counts() -> None:
+    """On a small goniometer the same displacement moves lines more, and is told the same."""
+    found = aligned(scan("Si", 0.0, 0.1, radius=145.0), STANDARDS["Si"])
+    assert found.displacement == pytest.approx(0.1, abs=4 * found.displacement_su)
+
+
+def test_uncertainties_are_no_smaller_than_the_truth_demands() -> None:
+    """Over many scans the errors stay within their uncertainties: the root mean square of z is at most 1.2."""
+    z = [
+        (found.zero - 0.03) / found.zero_su
+        for n in range(12)
+        for found in [aligned(scan("Si", 0.03, 0.05, n), STANDARDS["Si"])]
+    ]
+    assert np.sqrt(np.mean(np.square(z))) < 1.2
+
+
+def test_another_powder_and_a_short_scan_are_refused() -> None:
+    """Corundum is no silicon, and two lines cannot tell two errors apart: each is said in a sentence."""
+    with pytest.raises(PatternError, match="Expected 4 clear lines of Si .* Is it Si"):
+        aligned(scan("Al2O3", 0.0, 0.0), STANDARDS["Si"])
+    whole = scan("Si", 0.0, 0.0)
+    short = replace(whole, two_theta=whole.two_theta[:1500], intensity=whole.intensity[:1500])
+    with pytest.raises(PatternError, match="Expected 4 clear lines of Si"):
+        aligned(short, STANDARDS["Si"])
+
+
+def test_a_wrong_wavelength_is_not_taken_for_an_alignment() -> None:
+    """Copper's scan read as cobalt's has no line where one should be."""
+    with pytest.raises(PatternError, match="and the wavelength right"):
+        aligned(scan("LaB6", 0.0, 0.0), STANDARDS["Si"], wavelength=1.78897)
+
+
+def test_spacings_are_those_of_the_reflection_conditions() -> None:
+    """Silicon has 111, 220, 311, 400 and no 200 or 222; lanthanum hexaboride has 100."""
+    ratios = (5.431144 / STANDARDS["Si"].spacings[:4]) ** 2
+    assert ratios == pytest.approx([3, 8, 11, 16])
+    assert STANDARDS["LaB6"].spacings[0] == pytest.approx(4.156826)
+    assert STANDARDS["Al2O3"].spacings[0] == pytest.approx(3.4797, abs=1e-3)
