@@ -61,7 +61,7 @@ def rounding(judged: Judged, fetch: Fetch = lambda _: None) -> float | None:
     for _, before, after in departures(then, now):
         if isinstance(before, float) and isinstance(after, float):
             apart: float | None = abs(before - after) / max(abs(before), abs(after), TINY)
-        elif (before, after) in models:
+        elif isinstance(before, str) and isinstance(after, str) and (before, after) in models:
             apart = _apart(*models[before, after], fetch)
         else:
             apart = None

@@ -12,6 +12,7 @@ from bus.blobs import MemoryBlobs
 from bus.codec import decode
 from contracts.learning import ModelReleased, ObservationRecorded
 from contracts.materials import ArtifactRef
+from contracts.trust import ReviewRequested
 from ops.replays.living import Look
 from ops.replays.rounding import departures, rounding
 from science.surrogate.archive import MEDIA_TYPE, pack
@@ -47,6 +48,12 @@ async def test_what_departs_by_less_than_is_allowed_is_let_pass() -> None:
     assert await altered(ObservationRecorded, "utility", 1 + 1e-12, Look(tolerance=1e-9)) == []
     assert await altered(ObservationRecorded, "utility", 1 + 1e-6, Look(tolerance=1e-9)) != []
     assert await altered(ObservationRecorded, "batch_id", "b-0099", Look(tolerance=1e-9)) != []
+
+
+async def test_another_number_of_things_is_no_rounding() -> None:
+    """One reason more in a record is another decision, whatever its numbers."""
+    judged, *_ = await altered(ReviewRequested, "decision.reasons", ["another", "and another"], Look(tolerance=1e-3))
+    assert rounding(judged) is None
 
 
 def test_without_both_sides_there_is_no_rounding() -> None:

@@ -45,7 +45,7 @@ async def past_of(lab: House) -> Past:
     return (await read(BusSource(lab.bus), Look()))[0]
 
 
-async def altered(kind: type, field: str, by: float | str, look: Look | None = None) -> list[Judged]:
+async def altered(kind: type, field: str, by: object, look: Look | None = None) -> list[Judged]:
     """The differences of a log in which one field of the first event of a kind was altered.
 
     Args:
@@ -60,6 +60,6 @@ async def altered(kind: type, field: str, by: float | str, look: Look | None = N
     place, *rest = document["data"], *field.split(".")
     for name in rest[:-1]:
         place = place[name]
-    place[rest[-1]] = by if isinstance(by, str) else place[rest[-1]] * by
+    place[rest[-1]] = place[rest[-1]] * by if isinstance(by, float) else by
     stored.payload = orjson.dumps(document)
     return (await again(world, lab, look)).replayed.differences
