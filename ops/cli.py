@@ -10,6 +10,7 @@ import typer
 
 from ops.asking import cli as asking
 from ops.ledgering.command import app as ledger_app
+from ops.libraries import app as library_app
 
 app = typer.Typer(
     name="athanor",
@@ -133,7 +134,7 @@ PatternAxis = Annotated[
 def identify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured powder patterns.")],
     elements: Annotated[str, typer.Option(help="Elements that the sample may contain: Ba,Ti,O")],
-    library: Annotated[Path | None, typer.Option(help="Folder of CIF files, or a phase library in TOML.")] = None,
+    library: Annotated[Path | None, typer.Option(help="Folder of CIF files, a built library, or one in TOML.")] = None,
     wavelength: Wavelength = None,
     axis: PatternAxis = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the answer: .png, .pdf or .svg.")] = None,
@@ -272,6 +273,7 @@ def witness(
 
 
 app.add_typer(ledger_app)
+app.add_typer(library_app)
 app.command()(asking.query)
 app.command()(asking.trace)
 app.command()(asking.export)

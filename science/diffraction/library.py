@@ -17,6 +17,7 @@ from science.chemistry.cif import read_cif
 from science.chemistry.crystal import Crystal
 from science.chemistry.errors import ChemistryError
 from science.chemistry.phase_facts import load_phase_facts
+from science.diffraction.built import SUFFIX, Built, from_file
 from science.diffraction.errors import LibraryError
 from science.diffraction.sticks import Sticks, calculate
 
@@ -28,6 +29,7 @@ class PhaseLibrary:
     crystals: tuple[Crystal, ...]
     sha256: str
     skipped: tuple[str, ...] = ()
+    made: dict[tuple[Crystal, float], tuple[float, Sticks]] = field(default_factory=dict, repr=False)
     _sticks: dict[tuple[Crystal, float, float], Sticks] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -49,13 +51,15 @@ class PhaseLibrary:
 
     @classmethod
     def load(cls, path: Path) -> PhaseLibrary:
-        """A folder of CIF and TOML files, or one such file.
+        """A folder of CIF and TOML files, one such file, or a library that was built of them.
 
         Raises:
             LibraryError: there is nothing usable at `path`.
         """
         if not path.exists():
             raise LibraryError(f"Expected a folder of CIF files or a phase library at {path}, got nothing there.")
+        if path.suffix.lower() == SUFFIX:
+            return cls.built(from_file(path), path)
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".cif", ".toml")) if path.is_dir() else [path]
         crystals: list[Crystal] = []
         skipped: list[str] = []
@@ -74,6 +78,24 @@ class PhaseLibrary:
             )
         return cls.of(crystals, tuple(skipped))
 
+    @classmethod
+    def built(cls, known: Built, path: Path | None = None) -> PhaseLibrary:
+        """A library whose lines are calculated already.
+
+        Raises:
+            LibraryError: the crystals are not those that its digest is of.
+        """
+        library = cls.of(known.crystals, known.skipped)
+        if library.sha256 != known.sha256:
+            raise LibraryError(
+                f"Expected crystals with the digest {known.sha256[:12]} in {path}, got {library.sha256[:12]}: the file "
+                "was changed. Build it again."
+            )
+        wavelength = round(known.wavelength, 5)
+        for crystal, lines in zip(known.crystals, known.sticks, strict=True):
+            library.made[crystal, wavelength] = (known.d_min, lines)
+        return library
+
     def within(self, elements: Collection[str]) -> tuple[Crystal, ...]:
         """Phases made of these elements only."""
         allowed = frozenset(elements)
@@ -83,5 +105,10 @@ class PhaseLibrary:
         """The lines of one of its phases, calculated once."""
         key = (crystal, round(wavelength, 5), round(d_min, 3))
         if key not in self._sticks:
-            self._sticks[key] = calculate(crystal, wavelength, d_min=d_min)
+            least, lines = self.made.get(key[:2], (np.inf, None))
+            if lines is not None and least <= d_min + 1e-3:
+                seen = lines.q <= 1 / d_min**2
+                self._sticks[key] = Sticks(lines.hkl[seen], lines.q[seen], lines.strength[seen])
+            else:
+                self._sticks[key] = calculate(crystal, wavelength, d_min=d_min)
         return self._sticks[key]
