@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_the_tutorial_prints_what_it_says(tmp_path: Path) -> None:
     blocks = told()
     assert len(blocks) >= 4
     for command, output in blocks:
-        words = command.split()
+        words = shlex.split(command)
         assert words[0] == "athanor"
         answer = subprocess.run(
             [sys.executable, "-m", "ops.cli", *words[1:]],
