@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bus.errors import BusError
+from bus.errors import BusConnectionError, BusError
 from bus.identities import READER, Identity
 from bus.ledger.asking import Address, Asker, connection_to
 from bus.ledger.errors import LedgerError, SigningKeyError
@@ -87,10 +87,17 @@ async def work(asked: argparse.Namespace) -> None:
     elif asked.witness_card:
         asker = Asker(lambda: Address.on(asked.witness_card), partial(remember, asked.ledger, first=False))
     identity = Identity(READER, asked.identity, own_inbox=True) if asked.identity else None
-    wire = await Wire.connect(asked.url, lambda _: None, identity=identity)
-    ended = asyncio.Event()
+    ended, writers = asyncio.Event(), list[Writer]()
+
+    def noticed(error: BusError) -> None:
+        if isinstance(error, BusConnectionError):
+            for writer in writers:
+                writer.connected_anew()
+
+    wire = await Wire.connect(asked.url, noticed, identity=identity)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     writer = Writer(place, Stream(wire), asker, tell)
+    writers.append(writer)
     listening = asyncio.create_task(listen(writer, ended))
     writing, end = asyncio.create_task(writer.run()), asyncio.create_task(ended.wait())
     try:

@@ -43,6 +43,8 @@ LEAST_ROOM = 8 * 1024**2
 """Bytes on the disk below which nothing is begun; the lab stops long before."""
 CONFIRMED = 3
 """A disagreement that is not seen so many times in a row was a server that was just coming up."""
+PAUSE = 0.2
+"""Seconds before the server is asked again after it has lost us."""
 AGAIN = 1.0
 """Seconds before a look, a full disk or a taken lock is looked at again."""
 
@@ -65,7 +67,8 @@ class Writer:
         self.place, self.stream, self.asker, self.tell = place, stream, asker, tell
         self._queue: asyncio.Queue[Stored] = asyncio.Queue(AHEAD)
         self._target = 0
-        self._hurry = asyncio.Event()
+        self._hurry, self._connected_anew = asyncio.Event(), asyncio.Event()
+        self._expected = 1
         self._patrolled_at, self._patrolled = time.monotonic(), 0
         self._cosigned, self._met, self._missed = False, False, ""
         self._told: set[str] = set()
@@ -75,6 +78,10 @@ class Writer:
         """Wants everything up to a place of the log signed at once, and is told when it is."""
         self._target = max(self._target, sequence)
         self._hurry.set()
+
+    def connected_anew(self) -> None:
+        """The connection broke and holds again: what was on its way is lost, and need not be waited for."""
+        self._connected_anew.set()
 
     async def run(self) -> None:
         """Waits for the right to write, compares, and writes. Never returns; after an alarm it only stands there.
@@ -135,20 +142,39 @@ class Writer:
         Raises:
             DisagreementError: a message is missing, or what was signed is not there any more.
         """
-        expected, gaps = book.size + 1, 0
+        self._expected, gaps = book.size + 1, 0
         while True:
+            self._connected_anew.clear()
+            following = asyncio.create_task(self._follow())
+            anew = asyncio.create_task(self._connected_anew.wait())
+            before = self._expected
             try:
-                async for stored in self.stream.follow(expected):
-                    await self._queue.put(stored)
-                    expected, gaps = stored.sequence + 1, 0
-            except GapError as error:
+                await asyncio.wait({following, anew}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (following, anew):
+                    task.cancel()
+                await asyncio.gather(following, anew, return_exceptions=True)
+            gaps = gaps if self._expected == before else 0
+            if not following.cancelled() and isinstance(error := following.exception(), GapError):
                 gaps += 1
                 if gaps >= CONFIRMED:
                     raise DisagreementError("missing", error.expected - 1, str(error)) from error
-            await asyncio.sleep(AGAIN)
+            elif not following.cancelled():
+                following.result()
+            await asyncio.sleep(PAUSE)
             # the server was restarted, perhaps over another store
             size = book.checkpoint.size
             await self._confirmed(book, max(0, size - WIDTH), size)
+
+    async def _follow(self) -> None:
+        """Puts what is stored into the queue, until the server has lost us.
+
+        Raises:
+            GapError: a message is missing, or was lost on the way.
+        """
+        async for stored in self.stream.follow(self._expected):
+            await self._queue.put(stored)
+            self._expected = stored.sequence + 1
 
     async def _confirmed(self, book: Book, start: int, stop: int) -> int:
         """Looks at counts, settings and messages; a server that is coming up is looked at again.

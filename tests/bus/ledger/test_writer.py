@@ -40,6 +40,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks often, and does not wait long before it looks again."""
     monkeypatch.setattr(writing, "PATROL", 0.2)
     monkeypatch.setattr(writing, "AGAIN", 0.05)
+    monkeypatch.setattr(writing, "PAUSE", 0.05)
     monkeypatch.setattr(writing, "MEETING", 0.5)
 
 
@@ -157,13 +158,15 @@ async def test_it_goes_on_over_lives_and_over_deaths_of_the_server(
     """Killed with its server in the middle of a load, it goes on without a gap, and every ledger verifies."""
     done = 0
     for life in range(2):
-        async with writes(bus.wire, tmp_path) as (_, told):
+        async with writes(bus.wire, tmp_path) as (writer, told):
             load = asyncio.create_task(say(bus, done, done + 400))
             await until(lambda at=done: told.size > at)
             server.kill()
             server._lock = None
             await server._take_lock()
             await server.revive()
+            if life:  # as its process does when the connection holds again
+                writer.connected_anew()
             await load
             done += 400
             if life:
