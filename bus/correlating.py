@@ -100,7 +100,7 @@ class Correlator:
             raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
         way = client._transport  # noqa: SLF001  its own way awaits a lock, a queue and a task for each message
         if client.is_connected and not client._pending and isinstance(way, TcpTransport):  # noqa: SLF001  same
-            way.write(frames)  # nothing waits before it
+            way.write(frames)  # type: ignore[no-untyped-call]  # nothing waits before it
             return
         client._pending.append(frames)  # noqa: SLF001  same
         client._pending_data_size += len(frames)  # noqa: SLF001  same

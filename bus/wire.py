@@ -54,7 +54,7 @@ class Wire:
     correlator: Correlator = field(init=False)
     publisher: Publisher = field(init=False)
     _asked: dict[str, tuple[str, asyncio.Future[Msg]]] = field(default_factory=dict)
-    """Token → subject in lower case, and its answer."""
+    """Token → subject, and its answer."""
 
     def __post_init__(self) -> None:
         self.correlator = Correlator(self.client)
@@ -136,7 +136,7 @@ class Wire:
             raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
         await self.correlator.open()
         reply, token, answer = self.correlator.expect()
-        self._asked[token] = subject.lower(), answer
+        self._asked[token] = subject, answer
         lines = "".join(f"{key}: {value}\r\n" for key, value in (headers or {}).items()).encode()
         try:
             self.correlator.write(frame(subject.encode(), reply, lines, payload))
@@ -179,8 +179,8 @@ class Wire:
             self.denied[subject] = text
             self.publisher.deny(subject, text)
             for asked, answer in self._asked.values():
-                if asked == subject and not answer.done():
-                    answer.set_exception(denial(subject, text))
+                if asked.lower() == subject and not answer.done():
+                    answer.set_exception(denial(asked, text))
             self.on_trouble(PermissionDeniedError(f"The server refused: {text}"))
         elif isinstance(error, nats.errors.SlowConsumerError):
             self.on_trouble(BusError(f"This process reads too slowly and messages are being dropped: {text}"))

@@ -47,8 +47,10 @@ def users_of(campaign: str, folder: Path) -> str:
     return accounts_of(campaign).configuration(keys_of(folder))
 
 
-def keys_at(path: Path) -> KeyFolder | Identity:
-    """The keys for a server of one's own: a folder with one for each who speaks, or one file for this whole process."""
+def keys_at(path: Path | None) -> KeyFolder | Identity | None:
+    """The keys for a server of one's own: a folder with one for each who speaks, one file for everybody, or none."""
+    if path is None:
+        return None
     return KeyFolder(path) if path.is_dir() else Identity(path.stem, path)
 
 

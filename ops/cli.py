@@ -61,6 +61,9 @@ def run(
         bool, typer.Option("--virtual/--real-time", help="Let the clock jump when everybody waits.")
     ] = True,
     nats: Annotated[str | None, typer.Option(help="Use this NATS server instead of the embedded one.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="Private keys for that server: a folder of NAME.nk, or one file for everybody.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where everything is written; the same folder goes on.")] = None,
     telemetry: Annotated[
         bool, typer.Option("--telemetry/--no-telemetry", help="Write spans, log and numbers into DIR/telemetry.")
@@ -83,7 +86,7 @@ def run(
     if strategy is not None:
         changes["planner"] = {"strategy": strategy}
     witnessing = Witnessing(witness, witness_key)
-    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json, telemetry, witnessing)
+    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json, telemetry, witnessing, keys)
     raise typer.Exit(run_campaign(wish))
 
 
@@ -180,6 +183,9 @@ def up(
     campaign: Annotated[str | None, typer.Option(help="A shipped campaign or a TOML file.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything that is drawn at random.")] = None,
     nats: Annotated[str | None, typer.Option(help="Use this NATS server instead of the embedded one.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="Private keys for that server: a folder of NAME.nk, or one file for everybody.")
+    ] = None,
     agents: Annotated[str | None, typer.Option(help="Run only these agents here: planner,retrainer")] = None,
     http_port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = None,
     speed: Annotated[float | None, typer.Option(help="Time-lapse for a lab in which everything is simulated.")] = None,
@@ -196,7 +202,7 @@ def up(
     from ops.daemon.up import up as run_daemon
 
     given = {"out": out, "campaign": campaign, "seed": seed, "nats": nats, "http_port": http_port, "speed": speed}
-    given["telemetry"] = telemetry
+    given |= {"telemetry": telemetry, "keys": keys}
     changes: dict[str, object] = {k: v for k, v in given.items() if v is not None}
     asked = {"witness": witness, "witness_key": witness_key}
     if ledger := {k: v for k, v in asked.items() if v is not None}:

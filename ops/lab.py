@@ -26,7 +26,7 @@ from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
 from contracts.presence import LabTroubled, TroubleKind
-from ops.accounts import keys_of, users_of
+from ops.accounts import keys_at, keys_of, users_of
 from ops.clock import RealClock, VirtualClock
 from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
 from ops.errors import CampaignFileError, ResumeError, StalledError
@@ -117,7 +117,7 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
                 url,
                 BlobStore(order.out / "blobs"),
                 on_trouble=lambda e: trouble(str(e)),
-                keys=keys_of(order.out) if server else None,
+                keys=keys_of(order.out) if server else keys_at(order.keys),
             )
             notary = Notary(
                 order.out,

@@ -24,6 +24,8 @@ class Order:
     workers: int = 1
     telemetry: bool = True
     witnessing: Witnessing = OUR_OWN
+    keys: Path | None = None
+    """Private keys for a server of one's own: a folder, or one file for everybody."""
 
 
 def campaign_id(order: Order) -> str:

@@ -47,6 +47,7 @@ class Wish:
     as_json: bool
     telemetry: bool = True
     witnessing: Witnessing = OUR_OWN
+    keys: Path | None = None
 
 
 def run_campaign(wish: Wish) -> int:
@@ -55,9 +56,7 @@ def run_campaign(wish: Wish) -> int:
     try:
         campaign = load_campaign(wish.campaign, wish.changes)
         out = wish.out or Path("runs") / f"{campaign.name}-{wish.seed}"
-        order = Order(
-            campaign, wish.seed, wish.virtual, out, wish.nats, telemetry=wish.telemetry, witnessing=wish.witnessing
-        )
+        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats, 1, wish.telemetry, wish.witnessing, wish.keys)
         _announce(order, console)
         outcome = _watched(order, console)
     except (OpsError, BusError, ContractError, AgentError) as error:

@@ -44,6 +44,8 @@ class DaemonFile(Words):
     """Port on 127.0.0.1 for liveness, readiness, status and metrics; 0 takes a free one."""
     nats: str | None = None
     """A NATS server to use instead of the embedded one."""
+    keys: Path | None = None
+    """Private keys for that server: a folder of NAME.nk, or one file for everybody."""
     agents: tuple[AgentName, ...] = ()
     """Agents that this process runs; all by default."""
     speed: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0

@@ -29,7 +29,7 @@ from contracts.campaigns import CampaignPaused, CampaignResumed
 from contracts.errors import ContractError
 from contracts.event import Event
 from contracts.presence import LabTroubled, TroubleKind
-from ops.accounts import keys_of, users_of
+from ops.accounts import keys_at, keys_of, users_of
 from ops.cli import UNUSABLE, complain
 from ops.clock import RealClock
 from ops.daemon.card import Card
@@ -58,7 +58,7 @@ def up(config: Path | None, changes: dict[str, Any], told: Callable[[str], None]
     try:
         file = load_daemon_file(config, changes)
         campaign, wanted = load_campaign(file.campaign), file.telemetry
-        order = Order(campaign, file.seed, False, file.out, file.nats, 1, wanted, file.ledger.witnessing)
+        order = Order(campaign, file.seed, False, file.out, file.nats, 1, wanted, file.ledger.witnessing, file.keys)
         asyncio.run(Daemon(file, order, told).run())
         if not file.agents and (trouble := report_after_run(file.out, file.nats)) is not None:
             told(trouble)
@@ -112,7 +112,7 @@ class Daemon:
                 url,
                 BlobStore(self.order.out / "blobs"),
                 on_trouble=self._broker_trouble,
-                keys=keys_of(self.order.out) if server else None,
+                keys=keys_of(self.order.out) if server else keys_at(self.order.keys),
             )
             stack.push_async_callback(bus.close)
             self._bus = bus

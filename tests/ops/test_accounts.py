@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 import ops
+from bus.blobs import MemoryBlobs
+from bus.errors import IdentityError, PermissionDeniedError
 from bus.identities import Identity, KeyFolder
-from bus.server import binary
+from bus.jetstream import JetStreamBus
+from bus.server import EmbeddedServer, binary
 from ops.accounts import accounts_of, example, keys_at, keys_of, users_of
+from ops.lab import run
+from ops.order import Order
+from ops.settings import load_campaign
 
 CONF = Path(ops.__file__).parent / "deploy" / "nats.conf"
 
@@ -54,3 +63,17 @@ def test_keys_lie_in_the_folder_of_the_run(tmp_path: Path) -> None:
     assert json.dumps("lab.c-1.planning.candidate_proposed") in users
     assert isinstance(keys_at(tmp_path / "keys"), KeyFolder)
     assert keys_at(tmp_path / "keys" / "planner.nk") == Identity("planner", tmp_path / "keys" / "planner.nk")
+
+
+async def test_a_guarded_server_of_ones_own_is_used_with_keys(tmp_path: Path) -> None:
+    """A run over a server with the same users needs their keys: without them it is told what it may not do."""
+    order = Order(load_campaign("quick"), 3, virtual=True, out=tmp_path / "out", nats="", telemetry=False)
+    names = accounts_of("quick-3")
+    server = await EmbeddedServer.start(tmp_path / "store", users=names.configuration(keys_of(tmp_path)))
+    with pytest.raises(PermissionDeniedError, match="STREAM.CREATE"):
+        await run(replace(order, nats=server.url), lambda _: None)
+    made = await JetStreamBus.connect(server.url, MemoryBlobs(), keys=keys_at(tmp_path / "keys"))
+    await made.close()
+    with pytest.raises(IdentityError, match="Expected a key reader.nk"):
+        await run(replace(order, nats=server.url, keys=tmp_path), lambda _: None)
+    await server.stop()
