@@ -94,7 +94,7 @@ def uncertainties(fit: Fit, observed: Observed, evidence: Evidence) -> Uncertain
     scales = slice(len(rows), len(rows) + len(fit.trials))
     relative = np.diag(covariance)[scales] / np.maximum(fit.scales, 1e-300) ** 2
     relative = relative + SCALE_ERROR**2 + evidence.strayed**2 / np.maximum(evidence.lines, 1)
-    relative += (contrasts(fit, observed.lines[0][0]) / 2) ** 2
+    relative += contrasts(fit, observed.lines[0][0]) ** 2  # grains may be of any size from nothing to twice that
     return Uncertainties(_fraction_errors(fit, relative), tuple(lattices), tuple(sizes), tuple(size_errors))
 
 
