@@ -27,9 +27,13 @@ SHOWN = 8
 """Names that are listed where one may mean several."""
 
 _NAMES = """
-SELECT campaign, candidate_id, sample_id FROM samples
-UNION SELECT campaign, candidate_id, NULL FROM decisions
+WITH booked AS (
+    SELECT campaign, vial.candidate_id, vial.sample_id
+    FROM (SELECT campaign, unnest(samples) AS vial FROM scheduling.run_scheduled)
+)
+FROM booked
 UNION SELECT campaign, candidate_id, NULL FROM planning.candidate_proposed
+UNION SELECT campaign, NULL, sample_id FROM diffraction.pattern_measured ANTI JOIN booked USING (campaign, sample_id)
 ORDER BY ALL
 """
 _LIFE = """

@@ -128,6 +128,20 @@ def test_statements_reach_nothing_outside(ran: tuple[dict[str, Any], Path], tmp_
     assert not list(tmp_path.iterdir())
 
 
+def test_a_ledger_alone_can_be_asked(ran: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    """The second copy gives the same answers as the broker's store, and no server is started for it."""
+    _, out = ran
+    shutil.copytree(out / "ledger", tmp_path / "ledger")
+    before = fingerprint(tmp_path)
+    sql = (
+        "SELECT count(*) AS n, max(seq) AS last, md5(string_agg(data::VARCHAR, '' ORDER BY seq)) AS digest FROM events"
+    )
+    until = rows(tmp_path, sql)[0]["last"]
+    assert rows(tmp_path, sql) == rows(out, sql, "--until", until)
+    assert until > 300
+    assert fingerprint(tmp_path) == before
+
+
 async def test_a_live_server_is_asked_by_its_address(ran: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
     """The same answer as from the folder, while somebody else has the log open."""
     told, out = ran
