@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import nats
-import nats.errors
 import pytest
 
 from agents.runtime import Lab, Runtime
@@ -210,6 +210,22 @@ async def test_keys_are_nobody_elses(keys: KeyFolder) -> None:
     path.write_text("nothing of the kind")
     with pytest.raises(IdentityError, match="Expected the seed of a NATS user"):
         keys.identity("a").options()
+
+
+async def test_an_instrument_reaches_instruments_and_not_the_log(tmp_path: Path, keys: KeyFolder) -> None:
+    """An MQTT client without a name hears and says what concerns instruments; what it says to the log is not stored."""
+    server = await EmbeddedServer.start(tmp_path / "mqtt", mqtt_port=-1, users=ACCOUNTS.configuration(keys))
+    bus = await JetStreamBus.connect(server.url, MemoryBlobs(), keys=keys)
+    host, port = server.mqtt_url.removeprefix("mqtt://").split(":")
+    async with aiomqtt.Client(host, int(port)) as client:
+        await client.subscribe("instruments/furnace-1/#")
+        await client.publish("lab/test/synthesis/sample_lost", b"{}")
+        await client.publish("instruments/furnace-1/told", b"warm")
+        message = await asyncio.wait_for(anext(client.messages), 20)
+    assert (message.topic.value, message.payload) == ("instruments/furnace-1/told", b"warm")
+    assert await bus.last_sequence() == 0
+    await bus.close()
+    await server.stop()
 
 
 class TestGuardedBus(BusPromises):
