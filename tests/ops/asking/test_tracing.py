@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from bus.blobs import MemoryBlobs
 from bus.codec import encode
 from contracts.identifiers import root_id
 from ops.asking.errors import AskError, NameUnknownError
 from ops.asking.timeline import draw
 from ops.asking.tracing import Name, find, life_of
+from tests.agents import said
 from tests.ops.asking.told import Told, asked, chained, every_fate
-from tests.ops.reports.telling import CAMPAIGN
+from tests.ops.reports.telling import CAMPAIGN, pattern, started
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,17 @@ def test_a_candidate_without_a_vial_has_a_life_too(log: Any) -> None:
     assert (life.row["fate"], life.row["why"]) == ("refused", "because")
     assert [m.what for m in life.moments] == ["proposed", "refused"]
     assert life_of(log, find(log, "c-0005")).row["fate"] == "declined"
+
+
+def test_a_file_that_was_dropped_in_has_a_life(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody proposed it: it is known by the name that the file gave, and was only measured."""
+    dropped = pattern(77, MemoryBlobs()).model_copy(update={"asked": False, "sample_id": "old-powder"})
+    with asked(Told(chained([started(), dropped, said.withheld(9)]))) as (connection, _):
+        life = life_of(connection, find(connection, "old"))
+    assert life.name == Name(CAMPAIGN, None, ("old-powder",))
+    assert [m.what for m in life.moments] == ["scan"]
+    draw(life.name.spelt, life.name.campaign, life.row, life.moments)
+    assert "a sample that nobody proposed" in capsys.readouterr().out
 
 
 def test_a_name_that_several_have_is_refused(log: Any) -> None:
