@@ -52,6 +52,11 @@ from ops.version import version
 MOST_TROUBLES = 1000
 """Troubles that wait to be written while nothing can be; more are counted only."""
 
+SAID_AGAIN = 10
+"""How often what runs beside the agents is told to end."""
+END_WITHIN = 1.0
+"""Real seconds that it may take each time."""
+
 
 def up(config: Path | None, changes: dict[str, Any], told: Callable[[str], None]) -> int:
     """Runs the daemon; the exit code: 0 after a stop in good order, 2 when it cannot go on, with the reason."""
@@ -183,9 +188,23 @@ class Daemon:
                 if done.done():
                     done.result()
         finally:
-            for task in (stop, *beside):
+            await self._end(stop, *beside)
+
+    async def _end(self, *tasks: asyncio.Future[Any]) -> None:
+        """Ends what runs beside the agents.
+
+        A cancellation that meets an answer can be lost in a library: it is said again, and nothing holds up the drain
+        for ever.
+        """
+        pending = set(tasks)
+        for _ in range(SAID_AGAIN):
+            for task in pending:
                 task.cancel()
-            await asyncio.gather(stop, *beside, return_exceptions=True)
+            _, pending = await asyncio.wait(pending, timeout=END_WITHIN)
+            if not pending:
+                break
+            self.told(f"Told {', '.join(sorted(_name(task) for task in pending))} to end once more.")
+        await asyncio.gather(*(task for task in tasks if task not in pending), return_exceptions=True)
 
     # troubles ------------------------------------------------------------------------------------
 
@@ -280,3 +299,8 @@ class Daemon:
 
     async def _resume(self, reason: str) -> None:
         await self._switch(CampaignResumed(reason=reason))
+
+
+def _name(task: asyncio.Future[Any]) -> str:
+    coroutine = task.get_coro() if isinstance(task, asyncio.Task) else task
+    return str(getattr(coroutine, "__qualname__", coroutine))
