@@ -36,9 +36,7 @@ Ask = Callable[[Envelope], Awaitable[object]]
 
 def answer(asked: Envelope) -> Envelope:
     """What the agent says because of an event."""
-    fact = ReviewDecided(
-        review_id="q", candidate_id="c", approved=True, reviewer="r", simulated=True, reason="y" * 500
-    )
+    fact = ReviewDecided(review_id="q", candidate_id="c", approved=True, reviewer="r", simulated=True, reason="y" * 500)
     update = {
         "id": uuid5(asked.id, "answer"),
         "type": fact.kind,
