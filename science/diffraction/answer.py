@@ -26,7 +26,9 @@ class IdentifySettings:
     line_height: float = LINE_HEIGHT
     """Unexplained lines above this share of the strongest are clear."""
     max_unexplained: float = 0.45
-    """Share of the net intensity that may stay unexplained at most."""
+    """Share of the net intensity that may stay unexplained at most, however the lines of the phases stray."""
+    doubtful_unexplained: float = 0.22
+    """Share that may stay unexplained by the lines as calculated before the answer is ambiguous."""
     confident: float = 0.75
     """Phases below this confidence make the answer ambiguous."""
     hypothesis_strain: float = 0.025
@@ -139,6 +141,7 @@ def answer(
         any(p.alternatives for p in phases)
         or any(p.confidence < settings.confident for p in phases)
         or settled.missing > known.alarm / 2
+        or unexplained > settings.doubtful_unexplained
         or clear
     ):
         verdict = "ambiguous"
