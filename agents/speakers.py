@@ -52,6 +52,8 @@ AGENTS: Mapping[str, tuple[type[Event], ...]] = {
         diffraction.PatternMeasured,
         diffraction.PhasesIdentified,
         diffraction.AnalysisFlagged,
+        diffraction.StandardMeasured,
+        diffraction.DriftDetected,
     ),
     Retrainer.name: (
         learning.ObservationRecorded,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -16,11 +17,13 @@ from contracts.diffraction import (
     Analysis,
     AnalysisFlagged,
     Cell,
+    DriftDetected,
     MeasurementFailed,
     MeasurementStarted,
     PatternMeasured,
     PhaseFound,
     PhasesIdentified,
+    StandardMeasured,
     UnexplainedLine,
     Verdict,
 )
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 AIR = frozenset({"O", "C", "H"})
 """Elements that any sample may have taken from the air."""
+STANDARDS_KEPT = 200
+"""Standards of each instrument that are remembered, some years of them."""
 PATTERN_MEDIA_TYPE = "application/octet-stream"
 
 
@@ -42,6 +47,8 @@ class AnalyserMemory(Memory):
     plan: CampaignPlan | None = None
     library_sha256: str = ""
     samples: dict[str, SampleSynthesised] = Field(default_factory=dict)
+    standards: dict[str, tuple[StandardMeasured, ...]] = Field(default_factory=dict, exclude_if=lambda kept: not kept)
+    """Instrument → what its latest standards showed, oldest first; where there are none, a memory is what it was."""
 
 
 class XrdAnalyser(Agent[AnalyserMemory]):
@@ -63,6 +70,12 @@ class XrdAnalyser(Agent[AnalyserMemory]):
     def expect(self, event: SampleSynthesised) -> None:
         """What a vial was meant to be."""
         self.memory.samples[event.sample_id] = event
+
+    @folds(StandardMeasured)
+    def hold_against(self, event: StandardMeasured) -> None:
+        """What a standard showed."""
+        before = self.memory.standards.get(event.instrument, ())
+        self.memory.standards[event.instrument] = (*before, event)[-STANDARDS_KEPT:]
 
     # measuring -----------------------------------------------------------------------------------
 
@@ -121,10 +134,15 @@ class XrdAnalyser(Agent[AnalyserMemory]):
 
     @on(PatternMeasured)
     async def identify(self, event: PatternMeasured) -> AsyncIterator[Event]:
-        """Names the phases, or flags the pattern."""
+        """Names the phases, or flags the pattern; a standard judges the instrument, and is not identified."""
         from science.diffraction.errors import DiffractionError
         from science.diffraction.tasks import identify_bytes
 
+        standard = standard_in(event.sample_id)
+        if standard is not None and not event.asked:
+            async for told in self._judge_instrument(event, standard):
+                yield told
+            return
         sample = self.memory.samples.get(event.sample_id)
         content = await self.bench.fetch(event.pattern)
         a_site = sample.composition.site("A").fractions if sample else {}
@@ -155,11 +173,73 @@ class XrdAnalyser(Agent[AnalyserMemory]):
             return
         yield PhasesIdentified(measurement_id=event.measurement_id, sample_id=event.sample_id, analysis=analysis)
 
+    async def _judge_instrument(self, event: PatternMeasured, standard: str) -> AsyncIterator[Event]:
+        """What a standard says of the diffractometer, and whether it drifts."""
+        from science.diffraction.errors import DiffractionError
+        from science.diffraction.standards import aligned_bytes
+
+        content = await self.bench.fetch(event.pattern)
+        try:
+            found = await self.compute(aligned_bytes, event.pattern.name, content, standard, event.radiation.k_alpha1)
+        except DiffractionError as error:
+            yield AnalysisFlagged(
+                measurement_id=event.measurement_id, sample_id=event.sample_id, reason=str(error), analysis=None
+            )
+            return
+        measured = StandardMeasured(
+            measurement_id=event.measurement_id,
+            instrument=event.instrument,
+            standard=standard,
+            measured_at=event.ended_at,
+            zero=found.zero,
+            zero_su=found.zero_su,
+            displacement=found.displacement,
+            displacement_su=found.displacement_su,
+            lines=len(found.lines),
+        )
+        known = self.memory.standards.get(event.instrument, ())
+        before = [s for s in known if s.measurement_id != event.measurement_id]  # after a crash it may be among them
+        yield measured
+        if drifted := _drifted((*before, measured)):
+            yield drifted
+
     def _elements(self, sample: SampleSynthesised | None) -> frozenset[str]:
         if sample is not None:
             return elements_in(sample.composition, sample.recipe)
         plan = self.memory.plan
         return AIR | (frozenset(plan.space.a_site) | frozenset(plan.space.b_site) if plan else frozenset())
+
+
+def standard_in(sample: str) -> str | None:
+    """The reference powder that a name such as ``standard-Si`` or ``standard-LaB6-2026-11-02`` tells of, if any."""
+    from science.diffraction.standards import STANDARDS
+
+    kind, _, rest = sample.partition("-")
+    name = rest.partition("-")[0]
+    return name if kind == "standard" and name in STANDARDS else None
+
+
+def _drifted(standards: tuple[StandardMeasured, ...]) -> DriftDetected | None:
+    """The drift that the last of some standards gives away, if it does."""
+    from science.diffraction.drift import QUIET, Reading, drifts
+
+    in_order = sorted(standards, key=lambda s: s.measured_at)
+    last, first = standards[-1], in_order[0].measured_at
+    if in_order[-1] is not last:
+        return None  # an old file that came late says nothing of today
+    days = [(s.measured_at - first) / timedelta(days=1) for s in in_order]
+    found = drifts([Reading(day, s.zero, s.zero_su) for day, s in zip(days, in_order, strict=True)])
+    if not found or found[-1].found != len(in_order) - 1:
+        return None
+    drift = found[-1]
+    return DriftDetected(
+        measurement_id=last.measurement_id,
+        instrument=last.instrument,
+        since=first + timedelta(days=drift.since),
+        delay_days=drift.delay,
+        by=drift.by,
+        quiet_standards=QUIET,
+    )
 
 
 def _why_unknown(analysis: Analysis) -> str:

@@ -11,7 +11,10 @@ from contracts.event import Event, Words
 from contracts.identifiers import InstrumentName, MeasurementId, SampleId, Sha256
 from contracts.instruments import Radiation
 from contracts.materials import ArtifactRef
-from contracts.quantities import Angstrom, Degrees, DegreesTwoTheta, Fraction, Millimetre, NonNegative
+from contracts.quantities import Angstrom, Days, Degrees, DegreesTwoTheta, Fraction, Millimetre, NonNegative
+
+ZeroError = Annotated[float, Field(ge=-5, le=5, json_schema_extra={"unit": "deg"})]
+"""Error of the circle of a diffractometer in 2θ."""
 
 
 class MeasurementStarted(Event, kind="diffraction.measurement_started"):
@@ -133,7 +136,7 @@ class Analysis(Words):
     """Its strongest lines."""
     r_wp: NonNegative
     """Weighted profile residual; 0.05 is 5 %."""
-    zero: Annotated[float, Field(ge=-5, le=5, json_schema_extra={"unit": "deg"})]
+    zero: ZeroError
     """Refined zero error in 2θ."""
     displacement: Millimetre
     """Refined sample displacement."""
@@ -167,3 +170,43 @@ class AnalysisFlagged(Event, kind="diffraction.analysis_flagged"):
     """Why, in one sentence."""
     analysis: Analysis | None
     """What was found as far as it goes; none when the file could not be read."""
+
+
+class StandardMeasured(Event, kind="diffraction.standard_measured"):
+    """A reference powder was scanned: what it says of the diffractometer."""
+
+    measurement_id: MeasurementId
+    """The measurement."""
+    instrument: InstrumentName
+    """The diffractometer."""
+    standard: str
+    """The reference powder: ``Si``, ``LaB6`` or ``Al2O3``."""
+    measured_at: AwareDatetime
+    """When the scan ended."""
+    zero: ZeroError
+    """Zero error: where nothing is displaced, lines are found that much too high."""
+    zero_su: Annotated[float, Field(ge=0, le=5, json_schema_extra={"unit": "deg"})]
+    """Its standard uncertainty."""
+    displacement: Millimetre
+    """Displacement of the reference in its holder."""
+    displacement_su: NonNegative
+    """Its standard uncertainty in mm."""
+    lines: Annotated[int, Field(ge=1)]
+    """Lines that were used."""
+
+
+class DriftDetected(Event, kind="diffraction.drift_detected"):
+    """A diffractometer's zero left where it was."""
+
+    measurement_id: MeasurementId
+    """The scan of a standard at which it was noticed."""
+    instrument: InstrumentName
+    """The diffractometer."""
+    since: AwareDatetime
+    """The last standard before it began."""
+    delay_days: Days
+    """How long it went unnoticed."""
+    by: ZeroError
+    """How far the zero is off since then."""
+    quiet_standards: NonNegative
+    """Standards between two false alarms of this test, on average."""

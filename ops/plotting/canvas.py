@@ -14,7 +14,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK, PALE, FAINT, ALARM = "#222222", "#767676", "#d9d9d9", "#B2182B"
 SUFFIXES = (".png", ".pdf", ".svg")
 RESOLUTION = 160
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {  # keys as matplotlib types them are too many to name
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": PALE,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from science.diffraction.errors import PatternError
 from science.diffraction.pattern import CU_K_ALPHA1, Pattern
+from science.diffraction.readers import read_pattern_bytes
 
 Array = NDArray[np.float64]
 
@@ -132,6 +133,22 @@ def aligned(pattern: Pattern, standard: Standard, *, wavelength: float | None = 
     lines = np.array([at for at, _ in found])
     offsets, errors = np.array([fit for _, fit in found]).T
     return _told(pattern, lines, offsets, np.hypot(errors, FLOOR))
+
+
+def aligned_bytes(name: str, content: bytes, standard: str, wavelength: float | None) -> Alignment:
+    """What the file of a scan says of the instrument, as worker processes run it.
+
+    Args:
+        name: of the file, for its format.
+        content: the bytes.
+        standard: name of the reference powder.
+        wavelength: Kα1 in Å as the instrument says; the file's own comes first.
+
+    Raises:
+        PatternError: the file cannot be read, or shows too little of the standard.
+    """
+    pattern = read_pattern_bytes(name, content)
+    return aligned(pattern, STANDARDS[standard], wavelength=pattern.wavelength or wavelength)
 
 
 def _second(pattern: Pattern, first: float) -> tuple[float, float] | None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from datetime import timedelta
 
 import pytest
 
 from agents.workers import Workers
-from agents.xrd_analyser import XrdAnalyser
+from agents.xrd_analyser import XrdAnalyser, standard_in
 from contracts.diffraction import (
     AnalysisFlagged,
+    DriftDetected,
     MeasurementFailed,
     MeasurementStarted,
     PatternMeasured,
     PhasesIdentified,
+    StandardMeasured,
 )
 from contracts.instruments import Radiation, ScanReport
 from tests.agents.lab import House, started
 from tests.agents.said import made, scan_of, scanning, vial
 from tests.agents.world import Dice, FakeDiffractometer, World
 from tests.contracts.examples import EPOCH, plan
+from tests.science.diffraction.test_standards import scan as standard_scan
 
 
 class Inbox(FakeDiffractometer):
@@ -227,3 +231,85 @@ async def test_garbage_is_flagged_by_the_real_reader() -> None:
     assert all(e.analysis is None for e in flagged)
     assert all(e.reason.startswith("Expected") for e in flagged)
     assert await lab.faults() == []
+
+
+# standards --------------------------------------------------------------------------------------------------
+
+
+class Shelf(FakeDiffractometer):
+    """A diffractometer that hands in a scan of silicon each week, with the zero error of that week."""
+
+    def __init__(self, world: World, zeros: tuple[float, ...], name: str = "standard-Si") -> None:
+        super().__init__(world, "xrd-1")
+        self.zeros, self.named = zeros, name
+
+    async def unasked(self):
+        for week, zero in enumerate(self.zeros):
+            pattern = standard_scan("Si", zero, -0.05, seed=week)
+            rows = zip(pattern.two_theta, pattern.intensity, strict=True)
+            yield ScanReport(
+                key=f"file/{week}",
+                sample_id=f"{self.named}-{week}",
+                content=b"# wavelength: 1.540598\n" + "\n".join(f"{x:.4f} {y:.0f}" for x, y in rows).encode(),
+                file_name=f"{self.named}-{week}.xy",
+                radiation=Radiation(),
+                started_at=EPOCH + timedelta(weeks=week),
+                ended_at=EPOCH + timedelta(weeks=week, minutes=30),
+            )
+
+
+@pytest.mark.parametrize(
+    ("sample", "standard"),
+    [("standard-Si", "Si"), ("standard-LaB6-2026-11-02", "LaB6"), ("standard-Xx", None), ("c-1-v1", None)],
+)
+def test_a_standard_is_known_by_its_name(sample: str, standard: str | None) -> None:
+    """A dropped file says by its name that it is a standard, and which; nothing else is taken for one."""
+    assert standard_in(sample) == standard
+
+
+async def test_standards_tell_of_a_drift_and_how_long_it_went_unnoticed() -> None:
+    """Each dropped scan of a standard becomes a fact of the instrument; a jump of its zero is a drift of one week."""
+    world = World()
+    world.diffractometer = Shelf(world, (0.0, 0.0, 0.0, 0.0, 0.08))
+    lab = house(world, workers=Workers(0))
+    await lab.live()
+    events = await lab.events()
+    standards = [e for e in events if isinstance(e, StandardMeasured)]
+    assert [round(s.zero, 2) for s in standards] == [0.0, 0.0, 0.0, 0.0, 0.08]
+    assert all(
+        s.standard == "Si" and abs(s.zero - z) < 4 * s.zero_su
+        for s, z in zip(standards, (0, 0, 0, 0, 0.08), strict=True)
+    )
+    (drift,) = [e for e in events if isinstance(e, DriftDetected)]
+    assert (drift.measurement_id, drift.since, drift.delay_days) == ("file/4", standards[3].measured_at, 7.0)
+    assert drift.by == pytest.approx(0.08, abs=0.01)
+    assert not [e for e in events if isinstance(e, PhasesIdentified)]
+
+
+async def test_killed_anywhere_each_standard_is_told_once() -> None:
+    """A crash at any publication neither doubles a standard nor loses the drift."""
+
+    def fresh() -> World:
+        world = World()
+        world.diffractometer = Shelf(world, (0.0, 0.0, 0.0, 0.08))
+        return world
+
+    lab = house(fresh(), workers=Workers(0))
+    whole = await lab.live()
+    for n in range(whole.published - 3, whole.published + 1):
+        again = house(fresh(), workers=Workers(0))
+        await again.live(dies_at=n, stored=True)
+        await again.live()
+        assert await again.payloads() == await lab.payloads(), f"killed at publication {n}"
+
+
+async def test_a_standard_of_something_else_is_flagged() -> None:
+    """Silicon under the name of corundum says nothing of the instrument, and the flag asks whether it is corundum."""
+    world = World()
+    world.diffractometer = Shelf(world, (0.0,), "standard-Al2O3")
+    lab = house(world, workers=Workers(0))
+    await lab.live()
+    events = await lab.events()
+    (flagged,) = [e for e in events if isinstance(e, AnalysisFlagged)]
+    assert "Is it Al2O3" in flagged.reason
+    assert not [e for e in events if isinstance(e, StandardMeasured)]
