@@ -109,8 +109,8 @@ async def test_an_altered_decision_is_named(told: tuple[dict[str, Any], Path], t
 
 def test_a_part_of_the_past_is_replayed(elsewhere: Path) -> None:
     """Up to a place, and for one agent: what was under way at the end is unfinished, not different."""
-    answer = replayed(elsewhere, "--until", 60, "--agent", "synthesis_robot", "--agent", "scheduler")
-    assert (answer["events"], answer["differences"]) == (60, [])
+    answer = replayed(elsewhere, "--until", 40, "--agent", "synthesis_robot", "--agent", "scheduler")
+    assert (answer["events"], answer["differences"]) == (40, [])
     assert list(answer["state"]) == ["scheduler", "synthesis_robot"]
     assert set(answer["compared"]) >= {"scheduling.run_scheduled", "synthesis.step_started", "synthesis.step_completed"}
     assert answer["unfinished"] > 0
