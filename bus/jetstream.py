@@ -202,9 +202,15 @@ class JetStreamBus:
     @staticmethod
     async def _create_consumer(wire: Wire, durable: str, settings: dict[str, Any]) -> int:
         """Makes it, and gives the last place that it takes for acknowledged or sent."""
-        told = await wire.api(
-            f"CONSUMER.CREATE.{STREAM}.{durable}", {"stream_name": STREAM, "config": settings, "action": "create"}
-        )
+        try:
+            told = await wire.api(
+                f"CONSUMER.CREATE.{STREAM}.{durable}", {"stream_name": STREAM, "config": settings, "action": "create"}
+            )
+        except ApiError as error:
+            raise BusError(
+                f"Expected the broker to deliver the log to {durable}, got: {error}. If the stream {STREAM} is gone, "
+                "stop the lab and restore it with athanor ledger repair."
+            ) from error
         return max(int(told[what]["stream_seq"]) for what in ("ack_floor", "delivered"))
 
     async def acknowledged(self, durable: str) -> int:

@@ -31,8 +31,8 @@ CLOSE_WITHIN = 5.0
 _NO_RESPONDERS = "503"
 
 
-class ApiError(Exception):
-    """The JetStream API answered with an error."""
+class ApiError(BusError):
+    """The JetStream API answered with an error; whoever asked says what was expected."""
 
     def __init__(self, error: dict[str, Any]) -> None:
         self.code, self.err_code = int(error.get("code", 0)), int(error.get("err_code", 0))

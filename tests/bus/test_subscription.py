@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from bus.blobs import MemoryBlobs
+from bus.errors import BusError
 from bus.jetstream import JetStreamBus
 from bus.server import EmbeddedServer
 from contracts.synthesis import SampleLost
@@ -43,5 +46,16 @@ async def test_a_forgotten_consumer_hands_its_memory_to_nobody(tmp_path: Path) -
             if len(came) == 6:
                 break
     assert came == [1, 2, 3, 4, 5, 6]
+    await bus.close()
+    await server.stop()
+
+
+async def test_a_log_that_is_gone_is_said_in_a_paragraph(tmp_path: Path) -> None:
+    """Somebody has deleted the stream: an error of the bus with what to do, and not one of the wire."""
+    server = await EmbeddedServer.start(tmp_path / "store")
+    bus = await JetStreamBus.connect(server.url, MemoryBlobs())
+    await bus.wire.api("STREAM.DELETE.LEDGER")
+    with pytest.raises(BusError, match=r"Expected the broker to deliver the log to gone, got: .*athanor ledger repair"):
+        await bus.subscribe("gone", "test", [SampleLost])
     await bus.close()
     await server.stop()
