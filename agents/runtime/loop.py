@@ -72,6 +72,7 @@ class Runtime:
         self.seats = [Seat(agent, order) for order, agent in enumerate(agents)]
         self.watchers: list[Callable[[Recorded], None]] = []
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.failure.add_done_callback(lambda done: done.cancelled() or done.exception())  # whoever looks, or nobody
         self._voice = Voice(lab, self._stored)
         self._voice.noticed = self._hear_of
         self._recall = Recall(lab, self._voice, snapshots, self.seats) if snapshots else None

@@ -178,9 +178,10 @@ class Recorder(Telemetry):
         with named(place):
             return self.tracer.start_span(name, context, **rest)
 
-    def mirrored(self, candidate: str, campaign: str, action: Action) -> None:
-        """A finished span in the trace of a candidate for something that was done for several."""
-        root, there = _chain_root(campaign, candidate), action.because.get_span_context()
+    def mirrored(self, candidate: str | None, campaign: str, action: Action) -> None:
+        """A finished span in the trace of a candidate for something that was done for several, or for none."""
+        there = action.because.get_span_context()
+        root = _chain_root(campaign, candidate) if candidate else TracePlace(there.trace_id, there.span_id)
         here = root.trace == there.trace_id
         span = self._begin(
             action.name,
@@ -248,7 +249,7 @@ class _Reaction(ReactionSpan):
             **_about(intent),
         }
         action = Action(f"{intent.instrument}.{step}", self.span, attributes, begun.start, failed)
-        for candidate in dict.fromkeys(map(candidate_of, vials)):
+        for candidate in dict.fromkeys(map(candidate_of, vials)) or (None,):  # none: the furnace itself, calibrated
             self.recorder.mirrored(candidate, self.campaign, action)
 
 

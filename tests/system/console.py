@@ -44,6 +44,12 @@ def summary(told: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return document
 
 
+def without_walls(told: dict[str, Any]) -> dict[str, Any]:
+    """What a summary tells of the campaign alone: the ledger's root covers when the broker stored what."""
+    kept = {k: v for k, v in told.items() if k not in ("wall_s", "out", "ledger")}
+    return kept | {"ledger": told["ledger"]["size"]}
+
+
 def small(folder: Path, name: str = "small", *, changes: dict[str, str] | None = None) -> Path:
     """A campaign of four vials, in a file: enough to close the loop once."""
     text = shipped()["quick"]
