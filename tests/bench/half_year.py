@@ -55,7 +55,8 @@ def _children(pid: int) -> Iterator[int]:
 
 def _role(pid: int) -> str:
     words = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
-    return "broker" if "nats-server" in words else "worker" if "spawn_main" in words else "others"
+    roles = {"nats-server": "broker", "spawn_main": "worker", "bus.ledger": "ledger writer", "witness": "witness"}
+    return next((role for word, role in roles.items() if word in words), "others")
 
 
 def _look(pid: int) -> dict[str, tuple[int, float]]:
@@ -113,7 +114,7 @@ def run(folder: Path, out: Path, weeks: float, seed: int) -> None:
     _tell(json.loads((folder / "told.txt").read_text(encoding="utf-8").splitlines()[-1]), seen)
     world, wall = json.loads(meter.read_text())["world"], time.perf_counter() - begun
     print(f"\n{'part':34} {'wall s':>8} {'share':>6}")
-    for name, seconds in _parts(out, world, wall, seen["broker"][-1][2]).items():
+    for name, seconds in _parts(out, world, wall, max(cpu for *_, cpu in seen["broker"])).items():
         print(f"{name:34} {seconds:8.1f} {seconds / wall:6.0%}")
     print(f"{'all':34} {wall:8.1f}")
 
