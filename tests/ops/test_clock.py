@@ -280,6 +280,7 @@ async def test_a_turn_that_comes_to_a_cancelled_waiter_is_passed_on() -> None:
         await waiting
     await asyncio.wait_for(listener(2), 5)
     await asyncio.wait_for(clock.rest(), 5)
+    assert clock.now() == START
 
 
 async def test_a_cancelled_sleeper_inside_a_turn_leaves_a_whole_clock() -> None:
@@ -320,6 +321,7 @@ async def test_work_that_is_cancelled_before_its_first_step_gives_its_turn_back(
     async with asyncio.timeout(5), clock.turn(2, 0):
         pass
     await asyncio.wait_for(clock.rest(), 5)
+    assert clock.now() == START, "nobody is left who waits for a later time"
 
 
 async def test_a_task_that_outlives_its_turn_takes_no_other_turn_away() -> None:
@@ -414,6 +416,8 @@ async def test_who_polls_without_a_turn_does_not_stop_time() -> None:
     clock = VirtualClock(START)
     watching = asyncio.create_task(clock.poll(3600))
     await asyncio.wait_for(clock.sleep_until(START + HOUR), 5)
+    assert clock.now() == START + HOUR
+    assert not watching.done()
     watching.cancel()
 
 
@@ -431,6 +435,7 @@ async def test_a_cancelled_poll_leaves_a_whole_clock() -> None:
     await asyncio.gather(task, return_exceptions=True)
     await asyncio.wait_for(clock.sleep_until(START + HOUR), 5)
     await asyncio.wait_for(clock.rest(), 5)
+    assert clock.now() == START + HOUR
 
 
 # real time --------------------------------------------------------------------------------------------------

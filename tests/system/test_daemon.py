@@ -158,6 +158,8 @@ def test_the_service_manager_is_told(tmp_path: Path) -> None:
             while b"STOPPING=1" not in heard:
                 heard += listener.recv(4096) + b"\n"
             process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert heard.index(b"READY=1") < heard.index(b"STOPPING=1")
 
 
 def test_doctor_finds_this_machine_well(tmp_path: Path) -> None:
