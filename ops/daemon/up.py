@@ -108,7 +108,7 @@ class Daemon:
                 users = users_of(campaign_id(self.order), self.order.out)
                 server = await EmbeddedServer.start(self.order.out / "store", mqtt_port=listener, users=users)
                 stack.push_async_callback(server.stop)
-            name = f"{self.order.campaign.name}-{self.order.seed}"
+            name = campaign_id(self.order)
             self._observatory = observe(self.order.out, name, version(), wanted=self.order.telemetry)
             stack.callback(self._observatory.close)
             await stack.enter_async_context(kept_alive(server, self._broker_revived))

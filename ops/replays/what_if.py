@@ -22,6 +22,7 @@ from rich.table import Table
 
 from agents.runtime.past import Past
 from agents.runtime.verdicts import Change, Judged, Verdict
+from bus.blobs import MemoryBlobs
 from contracts.campaigns import CampaignPlan
 from ops.errors import CampaignFileError, ResumeError
 from ops.replays.gist import gist, words
@@ -110,7 +111,7 @@ def outcomes(lived: Lived) -> Iterator[tuple[Judged, Outcome]]:
     """What the other plan does to each decision, in the order in which they are made."""
     past, replayed = lived.past, lived.replayed
     folded_by: dict[str, set[str]] = defaultdict(set)
-    for agent in crew(past, _NoBlobs(), None):
+    for agent in crew(past, MemoryBlobs(), None):
         for kind in agent.fold_table:
             folded_by[kind.kind].add(agent.name)
     made: dict[int, list[Judged]] = defaultdict(list)
@@ -139,18 +140,6 @@ def _outcome(judged: Judged, *, led: bool) -> Outcome:
         if gist(then) == gist(now):
             return Outcome.DETAIL
     return Outcome.CHANGED
-
-
-class _NoBlobs:
-    """Artefacts for agents that are only asked what they listen to."""
-
-    def put(self, content: bytes, media_type: str, name: str) -> Any:
-        """Nobody keeps anything."""
-        raise NotImplementedError
-
-    def get(self, ref: Any) -> bytes:
-        """Nobody fetches anything."""
-        raise NotImplementedError
 
 
 def _in_words(judged: Judged) -> tuple[str, str]:
