@@ -7,7 +7,7 @@ well or a claim is weak, ``unknown`` when a phase seems to be missing, or nothin
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ LEAST_PEAK = 12.0
 """Height of the strongest line over the noise below which there is no sample to be seen."""
 FEW_COUNTS = 40.0
 """The same below which counts are told to be low."""
+SUREST_ZERO = 1e-4
+"""Degrees; no zero is known better than this, whatever a standard says."""
 SHORT_RANGE = 20.0
 """Degrees below which a pattern is too short to be sure of."""
 AS_SHIPPED = IdentifySettings()
@@ -98,6 +100,7 @@ def identify(
     wavelength: float | None = None,
     settings: IdentifySettings = AS_SHIPPED,
     calibration: Calibration | None = None,
+    instrument_zero: tuple[float, float] | None = None,
 ) -> Identification:
     """The phases in a pattern.
 
@@ -109,11 +112,21 @@ def identify(
         wavelength: Kα1 in Å, if better known than in the file.
         settings: how strict the verdicts are.
         calibration: turns evidence into probabilities; the shipped one by default.
+        instrument_zero: error of the circle in degrees and its standard uncertainty, as a standard has shown it; tells
+            the displacement of the sample, and so its cell, better than the sample alone can.
 
     Raises:
         LibraryError: no phase is made of these elements.
     """
-    ready = searched(pattern, library, elements, hypotheses=hypotheses, wavelength=wavelength, settings=settings)
+    ready = searched(
+        pattern,
+        library,
+        elements,
+        hypotheses=hypotheses,
+        wavelength=wavelength,
+        settings=settings,
+        instrument_zero=instrument_zero,
+    )
     return concluded(ready, settings, calibration)
 
 
@@ -146,10 +159,13 @@ def searched(
     hypotheses: Sequence[Crystal] = (),
     wavelength: float | None = None,
     settings: IdentifySettings = AS_SHIPPED,
+    instrument_zero: tuple[float, float] | None = None,
 ) -> Searched:
     """The first half of `identify`, with its arguments: which phases explain most, one after another."""
     lines, flags = _radiation(pattern, wavelength)
     observed = observe(pattern, lines)
+    if instrument_zero is not None:
+        observed = replace(observed, zero=(instrument_zero[0], max(instrument_zero[1], SUREST_ZERO)))
     trials = _trials(observed, library, elements, hypotheses, settings)
     if pattern.two_theta[-1] - pattern.two_theta[0] < SHORT_RANGE:
         flags.append("short-range")

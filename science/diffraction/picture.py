@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 FREEDOM = 0.03
 """Relative length by which cells may still move; the answer's own limits were tighter."""
+ZERO_HELD = 1e-3
+"""Degrees by which the zero may leave where the answer has it."""
 NOTICEABLE = 0.003
 """Lines weaker than this share of a phase's strongest get no tick."""
 
@@ -102,7 +104,8 @@ def explain(
         )
     if not answer.phases:
         return _unnamed(observed, answer)
-    fit = refine(_start(answer, known, observed), observed, iterations=12)
+    held = replace(observed, zero=(answer.zero, ZERO_HELD))
+    fit = refine(_start(answer, known, held), held, iterations=12)
     parts = tuple(
         PhasePicture(phase.name, fit.parts[n], *_ticks(fit, n, observed)) for n, phase in enumerate(answer.phases)
     )
@@ -118,6 +121,7 @@ def explain_bytes(
     nominal: Sites | None,
     wavelength: float | None,
     library_path: str | None,
+    instrument_zero: tuple[float, float] | None = None,
 ) -> Picture:
     """Identifies the bytes of a measured file again, and draws the answer; arguments as for `identify_bytes`.
 
@@ -127,7 +131,9 @@ def explain_bytes(
     pattern = read_pattern_bytes(name, content)
     phases, hypotheses = library(library_path), _hypotheses(nominal)
     told = None if pattern.wavelength is not None else wavelength
-    answer = identify(pattern, phases, elements, hypotheses=hypotheses, wavelength=told)
+    answer = identify(
+        pattern, phases, elements, hypotheses=hypotheses, wavelength=told, instrument_zero=instrument_zero
+    )
     return explain(pattern, answer, (*phases.crystals, *hypotheses), wavelength=told)
 
 

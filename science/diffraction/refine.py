@@ -33,6 +33,8 @@ LOWEST_WIDTH = 0.02
 """Full width in degrees below which no line is believed."""
 ZERO_SD = 0.02
 """Zero errors in degrees that an aligned instrument has; tells the zero from the displacement."""
+ZERO_ROOM = 0.25
+"""Degrees by which the zero may leave what is known of it."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Observed:
         lines: (wavelength in Å, share of the intensity) of the radiation.
         monochromator: cos²(2θ) of a diffracted-beam monochromator; 1 without one.
         rounding: counts, noise that comes from counts being whole numbers.
+        zero: error of the circle in degrees as known beforehand, and its standard uncertainty.
     """
 
     x: Array
@@ -85,6 +88,7 @@ class Observed:
     lines: tuple[tuple[float, float], ...]
     monochromator: float = 1.0
     rounding: float = 0.0
+    zero: tuple[float, float] = (0.0, ZERO_SD)
 
     @property
     def net(self) -> Array:
@@ -205,7 +209,8 @@ def _evaluate(fit: Fit, observed: Observed, basis: Array, held: Sequence[Columns
     fit.parts = fit.scales[:, None] * profiles
     fit.background = basis @ background
     misfit = float((((observed.y - fit.calculated) / observed.sigma) ** 2).sum())
-    fit.chi2 = misfit + (fit.zero / ZERO_SD) ** 2
+    known, error = observed.zero
+    fit.chi2 = misfit + ((fit.zero - known) / error) ** 2
     return columns
 
 
@@ -235,12 +240,14 @@ def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = 
         residual = (observed.y - best.calculated) / observed.sigma
         gram, right = weighted @ weighted.T, weighted @ residual
         if not only_newest:
-            gram[0, 0] += 1 / (ZERO_SD * norms[0]) ** 2
-            right[0] -= best.zero / ZERO_SD**2 / norms[0]
+            known, error = observed.zero
+            gram[0, 0] += 1 / (error * norms[0]) ** 2
+            right[0] -= (best.zero - known) / error**2 / norms[0]
         improved = False
         for _ in range(4):
             step = np.linalg.solve(gram + (damping + 1e-9) * np.eye(len(gram)), right) / norms
             trial = apply(step[: len(jacobian)])
+            trial.zero = float(np.clip(trial.zero, observed.zero[0] - ZERO_ROOM, observed.zero[0] + ZERO_ROOM))
             trial_columns = _evaluate(trial, observed, basis, held)
             if trial.chi2 < best.chi2:
                 improved = True
@@ -328,7 +335,7 @@ def _newest(fit: Fit, columns: list[Columns]) -> tuple[Array, Callable[[Array], 
 
 def _move_shared(fit: Fit, which: int, value: float) -> None:
     if which == 0:
-        fit.zero = float(np.clip(fit.zero + value, -0.25, 0.25))
+        fit.zero += value
     elif which == 1:
         fit.displacement = float(np.clip(fit.displacement + value, -0.5, 0.5))
     elif which == 2:

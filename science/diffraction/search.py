@@ -98,7 +98,7 @@ def match(trial: Trial, observed: Observed, smooth: Array) -> tuple[float, float
         return 0.0, 0.0
     strains = np.arange(-trial.max_strain, trial.max_strain + 1e-9, 0.0015)
     shifted = np.degrees(2 * theta)[:, None] - 2 * np.degrees(np.tan(theta))[:, None] * strains[None, :]
-    at = shifted[:, :, None] + SHIFTS[None, None, :]
+    at = shifted[:, :, None] + observed.zero[0] + SHIFTS[None, None, :]
     seen = np.interp(at, observed.x, smooth, left=0, right=0)
     ratio = seen / share[:, None, None]
     weight = np.broadcast_to(share[:, None, None], ratio.shape)
@@ -203,7 +203,7 @@ def _spread(part: Array, left: Array, strong: Array) -> float:
 
 def search(trials: Sequence[Trial], observed: Observed) -> Fit:
     """The set of phases that accounts for the pattern."""
-    fit = Fit((), [])
+    fit = Fit((), [], zero=observed.zero[0])
     fit = refine(fit, observed, iterations=0)
     barred: set[str] = set()
     while len(fit.trials) < MAX_PHASES:

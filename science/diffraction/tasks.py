@@ -28,6 +28,7 @@ def identify_bytes(
     nominal: Sites | None,
     wavelength: float | None,
     library_path: str | None,
+    instrument_zero: tuple[float, float] | None = None,
 ) -> Identification:
     """The phases in the bytes of a measured file; what the reader repaired is told among the flags.
 
@@ -38,6 +39,7 @@ def identify_bytes(
         nominal: site fractions of the perovskite that it was meant to become, if known.
         wavelength: Kα1 in Å as the instrument says; the file's own comes first.
         library_path: a library instead of the shipped one.
+        instrument_zero: error of the circle in degrees and its standard uncertainty, as a standard has shown it.
 
     Raises:
         DiffractionError: the file or the library cannot be used.
@@ -45,5 +47,12 @@ def identify_bytes(
     pattern = read_pattern_bytes(name, content)
     hypotheses = perovskite_models(*nominal) if nominal else ()
     told = None if pattern.wavelength is not None else wavelength
-    answer = identify(pattern, library(library_path), elements, hypotheses=hypotheses, wavelength=told)
+    answer = identify(
+        pattern,
+        library(library_path),
+        elements,
+        hypotheses=hypotheses,
+        wavelength=told,
+        instrument_zero=instrument_zero,
+    )
     return replace(answer, flags=(*answer.flags, *pattern.flags))

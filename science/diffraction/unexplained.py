@@ -63,7 +63,7 @@ def unexplained_lines(
         near = positions is not None and len(positions) and np.abs(positions - observed.x[n]).min() < 0.2
         if not clear or near or _is_shadow(observed.x[n], rest[n], known, wavelength):
             continue
-        d = wavelength / 2 / np.sin(np.radians(observed.x[n] / 2))
+        d = wavelength / 2 / np.sin(np.radians((observed.x[n] - observed.zero[0]) / 2))
         found.append(UnexplainedLine(float(observed.x[n]), float(d), float(height)))
     return tuple(found[:10])
 

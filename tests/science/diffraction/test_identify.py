@@ -63,6 +63,32 @@ def test_mixtures_are_identified_with_their_fractions(weights: dict[str, float])
     assert answer.r_wp < 0.1
 
 
+def test_a_standard_s_zero_tells_cell_and_displacement_apart() -> None:
+    """On a circle that is 0.12° off the cell is over 1 mÅ wrong; told so by a standard it is right to 0.5 mÅ."""
+    pattern = simulated({"BaZrO3": 0.8, "TiO2": 0.2}, zero=0.12, displacement=-0.05)
+    alone = identify(pattern, LIBRARY, ELEMENTS)
+    helped = identify(pattern, LIBRARY, ELEMENTS, instrument_zero=(0.12, 0.002))
+    _check(helped)
+    assert helped.verdict == "identified"
+    off = [abs(answer.phases[0].lattice.a - 4.193) for answer in (alone, helped)]
+    assert off[0] > 1e-3
+    assert off[1] < 5e-4
+    assert helped.zero == pytest.approx(0.12, abs=0.006)
+    assert helped.displacement == pytest.approx(-0.05, abs=0.02)
+
+
+def test_a_great_zero_that_is_known_is_no_trouble() -> None:
+    """Half a degree is no displacement to one who knows of it; unexplained lines are listed with their true spacings."""
+    far = {"zero": 0.5, "displacement": 0.02}
+    known = (0.5, 0.003)
+    assert "displaced" in identify(simulated({"TiO2": 1.0}, **far), LIBRARY, ELEMENTS).flags
+    found = identify(simulated({"TiO2": 1.0}, **far), LIBRARY, ELEMENTS, instrument_zero=known)
+    assert (found.verdict, *_said(found)) == ("identified", "TiO2_rutile")
+    assert "displaced" not in found.flags
+    stranger = identify(simulated({"KCl": 1.0}, **far), LIBRARY, ELEMENTS, instrument_zero=known)
+    assert min(abs(line.d - 6.2931 / 2) for line in stranger.unexplained_lines) < 0.004
+
+
 @pytest.mark.parametrize(
     ("stranger", "weights"), [("TiO2", {"BaZrO3": 0.7, "TiO2": 0.3}), ("MgO", {"SrTiO3": 0.6, "MgO": 0.4})]
 )

@@ -57,6 +57,23 @@ def test_line_shifts_are_recovered(zero: float, displacement: float) -> None:
     assert fit.zero + fit.displacement * cosine == pytest.approx(made, abs=8e-3)
 
 
+def test_a_zero_that_is_known_is_not_taken_for_a_displacement() -> None:
+    """Of a circle that is off by 0.3°, more than any fit would move by itself, cell and displacement come out right."""
+    observed = observe(simulated({"BaZrO3": 0.7, "TiO2": 0.3}, zero=0.3, displacement=-0.1), DOUBLET)
+    start = _start(("BaZrO3", "TiO2"))
+    start.zero = 0.3
+    fit = refine(start, replace(observed, zero=(0.3, 0.002)), iterations=25)
+    assert fit.zero == pytest.approx(0.3, abs=0.006)
+    assert -np.radians(fit.displacement) * RADIUS / 2 == pytest.approx(-0.1, abs=0.015)
+    assert fit.lattice(0).a == pytest.approx(4.193, abs=4e-4)
+
+
+def test_a_zero_stays_within_its_room() -> None:
+    """A zero of which little is known still cannot wander further than a quarter of a degree from where it was."""
+    observed = replace(observe(simulated({"BaZrO3": 1.0}, zero=0.4), DOUBLET), zero=(0.0, 10.0))
+    assert abs(refine(_start(("BaZrO3",)), observed, iterations=25).zero) <= 0.25
+
+
 def test_displacement_is_told_from_the_cell() -> None:
     """A sample 0.15 mm too high would lengthen BaZrO3 by several mÅ; the fit puts it where it belongs."""
     fit, _ = _fitted({"BaZrO3": 1.0}, displacement=0.15)

@@ -40,6 +40,12 @@ def test_the_files_own_wavelength_comes_first() -> None:
     assert silent.verdict != "identified"
 
 
+def test_what_a_standard_showed_reaches_the_fit() -> None:
+    """A zero that is told with its uncertainty is the zero of the answer, as closely as it is known."""
+    told = identify_bytes("scan.xy", _xy({"BaZrO3": 1.0}), ELEMENTS, None, 1.540593, None, (0.04, 1e-3))
+    assert told.zero == pytest.approx(0.04, abs=3e-3)
+
+
 def test_a_library_is_loaded_once_a_process() -> None:
     """The same path is the same library, and a wrong path is an error."""
     assert library(None) is library(None)
