@@ -9,6 +9,7 @@ import numpy as np
 from science.chemistry.crystal import Lattice
 from science.diffraction.belief import Calibration
 from science.diffraction.flags import RADIUS, flags_of
+from science.diffraction.observing import r_wp
 from science.diffraction.quantities import Uncertainties, uncertainties
 from science.diffraction.refine import Observed, PhaseState, Trial
 from science.diffraction.rivals import Place
@@ -147,14 +148,12 @@ def answer(
         verdict = "ambiguous"
     else:
         verdict = "identified"
-    weights = 1 / np.maximum(observed.y, 1e-9 * observed.y.max() + 1e-12)
-    r_wp = float(np.sqrt((weights * (observed.y - fit.calculated) ** 2).sum() / (weights * observed.y**2).sum()))
     return Identification(
         verdict,
         phases,
         unexplained,
         clear,
-        r_wp,
+        r_wp(observed, fit.calculated),
         fit.zero,
         -np.radians(fit.displacement) * RADIUS / 2,
         observed.lines[0][0],

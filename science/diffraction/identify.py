@@ -18,25 +18,19 @@ from science.diffraction.answer import Identification, IdentifiedPhase, Identify
 from science.diffraction.belief import Calibration, shipped
 from science.diffraction.errors import LibraryError
 from science.diffraction.library import PhaseLibrary
+from science.diffraction.observing import FEW_COUNTS, LEAST_PEAK, observe, peak_heights
 from science.diffraction.pattern import CU_K_ALPHA1, Pattern
-from science.diffraction.profile import snip
-from science.diffraction.refine import MODEL_ERROR, SMALLEST_ERROR, Fit, Observed, Trial, refine
+from science.diffraction.refine import Fit, Observed, Trial, refine
 from science.diffraction.rivals import Place, contested
-from science.diffraction.search import search, smoothed
+from science.diffraction.search import search
 from science.diffraction.settle import settle
 from science.diffraction.sticks import calculate
 from science.diffraction.unexplained import UnexplainedLine, unexplained_lines
 
-__all__ = ["Identification", "IdentifiedPhase", "IdentifySettings", "UnexplainedLine", "identify", "observe"]
+__all__ = ["Identification", "IdentifiedPhase", "IdentifySettings", "UnexplainedLine", "identify"]
 
 Array = NDArray[np.float64]
 
-GRID = 4200
-"""Most points of a pattern that is fitted; finer ones are averaged."""
-LEAST_PEAK = 12.0
-"""Height of the strongest line over the noise below which there is no sample to be seen."""
-FEW_COUNTS = 40.0
-"""The same below which counts are told to be low."""
 SUREST_ZERO = 1e-4
 """Degrees; no zero is known better than this, whatever a standard says."""
 SHORT_RANGE = 20.0
@@ -60,35 +54,6 @@ def _radiation(pattern: Pattern, wavelength: float | None) -> tuple[tuple[tuple[
         if abs(first - one) < 6e-4:
             return ((first, 2 / 3), (two * first / one, 1 / 3)), flags
     return ((first, 1.0),), flags
-
-
-def observe(pattern: Pattern, lines: tuple[tuple[float, float], ...]) -> Observed:
-    """The pattern on an even grid with background estimate and errors."""
-    x, y = pattern.two_theta, pattern.intensity
-    if not 1e-3 < y.max() < 1e15:  # units in which squares would vanish or overflow
-        y = y * (1e4 / y.max())
-    rounding = float(np.diff(np.unique(np.round(y / y.max(), 9))).min() * y.max()) / 12**0.5
-    count = min(GRID, max(int((x[-1] - x[0]) / pattern.step) + 1, 50))
-    grid = np.linspace(x[0], x[-1], count)
-    if count < 0.75 * len(x):
-        index = np.clip(np.round((x - x[0]) / (grid[1] - grid[0])).astype(int), 0, count - 1)
-        filled = np.bincount(index, minlength=count)
-        mean = np.bincount(index, y, count) / np.maximum(filled, 1)
-        y = np.interp(grid, grid[filled > 0], mean[filled > 0])
-        rounding /= (len(x) / count) ** 0.5
-    else:
-        y = np.interp(grid, x, y)
-    step = grid[1] - grid[0]
-    background = snip(y, max(int(1.2 / step), 8))
-    # counting noise in the file's own unit, from differences of neighbours on the background
-    curvature = np.abs(y[:-2] - 2 * y[1:-1] + y[2:])
-    level = np.maximum(background[1:-1], 1e-9)
-    gain = float(np.median(curvature**2 / level)) / (6 * 0.4549)
-    gain = float(np.clip(gain, 1e-6 * y.max(), 0.05 * y.max()))
-    net = np.maximum(y - background, 0)
-    counting = gain * np.maximum(y, 0.02 * y.max() / 100 + 1e-9)
-    sigma = np.sqrt(counting + (MODEL_ERROR * net) ** 2 + (SMALLEST_ERROR * net.max()) ** 2)
-    return Observed(grid, y, background, sigma, lines, rounding=rounding)
 
 
 def identify(
@@ -231,10 +196,3 @@ def _distinct(crystals: Sequence[Crystal]) -> list[Crystal]:
     for crystal in crystals:
         kept.setdefault((crystal.formula, crystal.space_group, round(np.log(crystal.density) / 0.012)), crystal)
     return list(kept.values())
-
-
-def peak_heights(observed: Observed) -> float:
-    """Height of the strongest line over the noise of the background, be it from counting or from rounding."""
-    smooth = smoothed(observed.net, observed)
-    scatter = float(np.median(np.abs(observed.net - np.median(observed.net)))) * 1.48
-    return float(smooth.max() / max(scatter, observed.rounding, 1e-12 * observed.y.max()))

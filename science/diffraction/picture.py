@@ -16,7 +16,8 @@ from science.chemistry.crystal import Crystal
 from science.chemistry.solid_solutions import perovskite_models
 from science.diffraction.errors import LibraryError
 from science.diffraction.flags import RADIUS
-from science.diffraction.identify import Identification, _radiation, identify, observe
+from science.diffraction.identify import Identification, _radiation, identify
+from science.diffraction.observing import observe, r_wp
 from science.diffraction.pattern import Pattern
 from science.diffraction.readers import read_pattern_bytes
 from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
@@ -110,7 +111,7 @@ def explain(
         PhasePicture(phase.name, fit.parts[n], *_ticks(fit, n, observed)) for n, phase in enumerate(answer.phases)
     )
     return Picture(
-        observed.x, observed.y, fit.background, fit.calculated, parts, _r_wp(observed, fit.calculated), answer
+        observed.x, observed.y, fit.background, fit.calculated, parts, r_wp(observed, fit.calculated), answer
     )
 
 
@@ -178,13 +179,7 @@ def _customary(hkl: Array, crystal: Crystal) -> Array:
     return np.abs(hkl) if shape == "orthorhombic" else hkl
 
 
-def _r_wp(observed: Observed, calculated: Array) -> float:
-    """√(Σ w (y − y_c)² / Σ w y²) with w = 1/y (Young 1993, ISBN 0-19-855577-6)."""
-    weights = 1 / np.maximum(observed.y, 1e-9 * observed.y.max() + 1e-12)
-    return float(np.sqrt((weights * (observed.y - calculated) ** 2).sum() / (weights * observed.y**2).sum()))
-
-
 def _unnamed(observed: Observed, answer: Identification) -> Picture:
     """Nothing was named: the background estimate is all there is to draw."""
     background = observed.background
-    return Picture(observed.x, observed.y, background, background, (), _r_wp(observed, background), answer)
+    return Picture(observed.x, observed.y, background, background, (), r_wp(observed, background), answer)

@@ -137,7 +137,8 @@ def _candidates(task: Task, ready: Searched) -> list[Trial]:
 def search_one(task: Task) -> tuple[Searched | None, str, float]:
     """The search of a run, an error, and CPU seconds."""
     from science.diffraction.errors import DiffractionError
-    from science.diffraction.identify import AS_SHIPPED, _radiation, _trials, observe, searched
+    from science.diffraction.identify import AS_SHIPPED, _radiation, _trials, searched
+    from science.diffraction.observing import observe
     from science.diffraction.readers import read_pattern
 
     known, elements = within(task)

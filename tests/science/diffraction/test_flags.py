@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from science.diffraction.flags import HUMP, hump, saturated
-from science.diffraction.identify import identify, observe
+from science.diffraction.identify import identify
 from science.diffraction.library import PhaseLibrary
+from science.diffraction.observing import observe
 from science.diffraction.pattern import Pattern
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, simulated
 

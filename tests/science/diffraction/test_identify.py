@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from science.chemistry.solid_solutions import perovskite_models
 from science.diffraction.errors import LibraryError
-from science.diffraction.identify import GRID, Identification, _radiation, identify, observe
+from science.diffraction.identify import Identification, _radiation, identify
 from science.diffraction.library import PhaseLibrary
+from science.diffraction.observing import GRID, observe
 from science.diffraction.pattern import Pattern
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, lines, simulated, structure
 
@@ -78,7 +79,7 @@ def test_a_standard_s_zero_tells_cell_and_displacement_apart() -> None:
 
 
 def test_a_great_zero_that_is_known_is_no_trouble() -> None:
-    """Half a degree is no displacement to one who knows of it; unexplained lines are listed with their true spacings."""
+    """Half a degree is no displacement to one who knows of it; unexplained lines are listed where they belong."""
     far = {"zero": 0.5, "displacement": 0.02}
     known = (0.5, 0.003)
     assert "displaced" in identify(simulated({"TiO2": 1.0}, **far), LIBRARY, ELEMENTS).flags

@@ -7,7 +7,7 @@ import pytest
 
 from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.evidence import weigh
-from science.diffraction.identify import observe
+from science.diffraction.observing import observe
 from science.diffraction.quantities import _size, absorption, contrasts, uncertainties
 from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
 from science.diffraction.sticks import calculate, metric_parameters

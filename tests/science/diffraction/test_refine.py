@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from science.chemistry.phase_facts import load_phase_facts
-from science.diffraction.identify import observe
+from science.diffraction.observing import observe
 from science.diffraction.refine import Fit, Observed, PhaseState, Trial, _columns, background_basis, refine
 from science.diffraction.sticks import calculate, lattice_of, metric_parameters
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, RADIUS, simulated, structure

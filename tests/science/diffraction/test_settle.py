@@ -9,7 +9,7 @@ import pytest
 
 from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.belief import Calibration, shipped
-from science.diffraction.identify import observe
+from science.diffraction.observing import observe
 from science.diffraction.refine import Fit, PhaseState, Trial, refine
 from science.diffraction.rivals import Place
 from science.diffraction.settle import Settled, left_over, settle

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from science.chemistry.phase_facts import load_phase_facts
-from science.diffraction.identify import observe
+from science.diffraction.observing import observe
 from science.diffraction.pattern import Pattern
 from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
 from science.diffraction.sticks import calculate, metric_parameters
