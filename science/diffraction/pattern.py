@@ -14,6 +14,23 @@ Array = NDArray[np.float64]
 CU_K_ALPHA1 = 1.540593
 """Wavelength of Cu Kα1 in Å (Hölzer et al. 1997, doi:10.1103/PhysRevA.56.4554, rounded as in instruments)."""
 MIN_POINTS = 50
+GAP = 0.5
+"""Degrees without a point that are a gap, if"""
+GAP_STEPS = 10.0
+"""steps are smaller by this factor."""
+
+
+def gaps(two_theta: Array) -> list[tuple[float, float]]:
+    """Where nothing was measured between two ranges, from and to which angle in degrees.
+
+    Args:
+        two_theta: ``(n,)`` degrees, increasing.
+    """
+    steps = np.diff(two_theta)
+    if not len(steps):
+        return []
+    wide = np.flatnonzero(steps > max(GAP, GAP_STEPS * float(np.median(steps))))
+    return [(float(two_theta[n]), float(two_theta[n + 1])) for n in wide]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ Columns = tuple[Array, Array, Array]
 
 MODEL_ERROR = 0.06
 """Share of the net intensity by which calculated profiles are wrong."""
+UNMEASURED = 1e6
+"""Error over the highest count of points that were not measured; from a thousandth of it on they count as such."""
 SMALLEST_ERROR = 2e-3
 """The same as a share of the strongest line, wherever nothing else is."""
 N_BACKGROUND = 10
@@ -89,6 +91,11 @@ class Observed:
     monochromator: float = 1.0
     rounding: float = 0.0
     zero: tuple[float, float] = (0.0, ZERO_SD)
+
+    @cached_property
+    def measured(self) -> NDArray[np.bool_]:
+        """Which points were measured; those in a gap between two ranges were not."""
+        return np.asarray(self.sigma < 1e-3 * UNMEASURED * self.y.max())
 
     @property
     def net(self) -> Array:

@@ -74,6 +74,7 @@ def _strong_lines(trial: Trial, observed: Observed) -> tuple[Array, Array]:
     theta = np.arcsin(np.minimum(s, 0.9999))
     two_theta = np.degrees(2 * theta)
     inside = (s < 0.999) & (two_theta > observed.x[0] + 0.3) & (two_theta < observed.x[-1] - 0.3)
+    inside[inside] = observed.measured[np.searchsorted(observed.x, two_theta[inside])]
     theta, strength = theta[inside], trial.sticks.strength[inside]
     if not len(theta):
         return theta, strength
@@ -172,7 +173,7 @@ def presence(fit: Fit, observed: Observed, index: int, *, with_gain: bool = True
         return Presence(0, 0, 0, 0, 0)
     others = fit.parts.sum(0) - part
     left = observed.y - fit.background - others
-    strong = part > 0.12 * part.max()
+    strong = (part > 0.12 * part.max()) & observed.measured
     own = strong & (others < 0.35 * part)
     total = part[strong].sum()
     share = float(part[own].sum() / total) if total > 0 else 0.0

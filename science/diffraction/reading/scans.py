@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from science.diffraction.errors import PatternError
-from science.diffraction.pattern import Array, Pattern, Provenance
+from science.diffraction.pattern import Array, Pattern, Provenance, gaps
 from science.diffraction.reading import flags
+from science.diffraction.reading.spikes import spikes
 
 OVERLAP = 0.5
 """Share of the shorter of two scans above which they are the same range again."""
@@ -23,8 +24,6 @@ MOST_BAD = 0.05
 """Share of points without a number above which a scan is not worth reading."""
 MOST_POINTS = 200_000
 """Points above which neighbours are averaged, down to about half as many."""
-GAP = 0.5
-"""Degrees without a point that are a gap, if steps are much smaller."""
 K_ALPHA1 = {
     "Cr": 2.28970,
     "Fe": 1.93604,
@@ -96,8 +95,9 @@ def assemble(scans: Sequence[Scan], source: Source) -> Pattern:
     clean = [_clean(scan, source.name, told) for scan in scans]
     if not clean:
         raise PatternError(f"Expected a scan over 2-theta in {source.name}, got none.")
-    one = _as_one(_chosen(_scaled(clean, told), told), told)
+    one = _without_spikes(_as_one(_chosen(_scaled(clean, told), told)), told)
     x, y = _thinned(*_above_zero(one, told), told)
+    _tell_gaps(x, told)
     if len(y) and y.min() < 0:
         # a background was subtracted before: raised as a whole, so that no peak is cut
         told.add(flags.RAISED, f"raised by {-y.min():.4g}, because the file has negative intensities")
@@ -196,18 +196,28 @@ def _mean(group: list[Scan]) -> Scan:
     return replace(first, two_theta=grid, intensity=mean)
 
 
-def _as_one(scans: list[Scan], told: _Told) -> Scan:
+def _as_one(scans: list[Scan]) -> Scan:
     """Ranges one after the other; where they overlap a little, equal angles are averaged."""
     if len(scans) == 1:
         return scans[0]
     x, y = np.concatenate([s.two_theta for s in scans]), np.concatenate([s.intensity for s in scans])
     unique, index = np.unique(x, return_inverse=True)
     mean = np.bincount(index, y) / np.bincount(index)
-    steps = np.diff(unique)
-    widest = int(np.argmax(steps))
-    if steps[widest] > max(GAP, 10 * float(np.median(steps))):
-        told.add(flags.GAP, f"nothing was measured from {unique[widest]:.2f} to {unique[widest + 1]:.2f} degrees")
     return replace(scans[0], two_theta=unique, intensity=mean)
+
+
+def _without_spikes(scan: Scan, told: _Told) -> Scan:
+    bad = spikes(scan.intensity)
+    if not len(bad):
+        return scan
+    where = ", ".join(f"{at:.2f}" for at in scan.two_theta[bad])
+    told.add(flags.SPIKES, f"left out single points far above both neighbours at {where} degrees")
+    return replace(scan, two_theta=np.delete(scan.two_theta, bad), intensity=np.delete(scan.intensity, bad))
+
+
+def _tell_gaps(x: Array, told: _Told) -> None:
+    for low, high in gaps(x):
+        told.add(flags.GAP, f"nothing was measured from {low:.2f} to {high:.2f} degrees")
 
 
 def _above_zero(scan: Scan, told: _Told) -> tuple[Array, Array]:

@@ -28,6 +28,15 @@ def test_another_anode_is_told(name: str, anode: str) -> None:
     assert {"wrong-wavelength", f"looks-like-{anode}"} <= set(answer.flags)
 
 
+@pytest.mark.parametrize("name", ["BaZrO3", "ZrO2"])
+def test_a_shorter_wave_is_told_by_lines_that_copper_does_not_reach(name: str) -> None:
+    """A molybdenum pattern said to be of copper is told, although most of its lines lie beyond the copper range."""
+    pattern = replace(simulated({name: 1.0}, wavelength=ANODES["Mo"][0], x=(8, 50, 0.02)), wavelength=K_ALPHA1)
+    answer = identify(pattern, LIBRARY, ELEMENTS)
+    assert answer.verdict == "unknown"
+    assert {"wrong-wavelength", "looks-like-Mo"} <= set(answer.flags)
+
+
 def test_the_right_radiation_is_not_doubted() -> None:
     """A stranger to the library is unknown whatever the radiation: nothing is said about it."""
     answer = identify(simulated({"KCl": 1.0}), LIBRARY, ELEMENTS)
