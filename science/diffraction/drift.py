@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,8 @@ QUIET = 200.0
 """Standards between two false alarms, on average: one in four years at a standard a week."""
 SETTLED = 0.004
 """Degrees 2θ by which a zero may scatter between standards without meaning anything: less is never a drift."""
+WANDER = SETTLED / 7**0.5
+"""Degrees by which a zero wanders in the square root of a day: as much as it may scatter, in a week."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,30 @@ def threshold_for(quiet: float = QUIET, allowance: float = ALLOWANCE) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if quiet_for(middle, allowance) < quiet else (low, middle)
     return high
+
+
+def zero_at(readings: Sequence[Reading], day: float) -> tuple[float, float] | None:
+    """The zero error on a day and its standard uncertainty, as the standards before it tell; none without any.
+
+    Between standards the zero wanders (`WANDER`), so that the latest counts most (Kalman 1960, doi:10.1115/1.3662552);
+    what was before a drift counts no longer.
+
+    Args:
+        readings: in order of days.
+        day: on the scale of the readings.
+    """
+    before = [r for r in readings if r.day <= day]
+    if not before:
+        return None
+    found = drifts(before)
+    kept = before[found[-1].found :] if found else before
+    zero, variance = kept[0].zero, kept[0].su ** 2
+    for last, reading in pairwise(kept):
+        variance += WANDER**2 * (reading.day - last.day)
+        gain = variance / (variance + reading.su**2)
+        zero += gain * (reading.zero - zero)
+        variance *= 1 - gain
+    return zero, float(np.sqrt(variance + WANDER**2 * (day - kept[-1].day)))
 
 
 def drifts(readings: Sequence[Reading], quiet: float = QUIET) -> list[Drift]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from science.diffraction.drift import QUIET, SETTLED, Reading, drifts, quiet_for, threshold_for
+from science.diffraction.drift import QUIET, SETTLED, WANDER, Reading, drifts, quiet_for, threshold_for, zero_at
 
 
 def readings(zeros: np.ndarray, days: float = 7.0, su: float = 0.003) -> list[Reading]:
@@ -60,3 +60,29 @@ def test_scatter_below_what_matters_is_no_drift() -> None:
     zeros = 0.5 * SETTLED * np.sign(np.sin(np.arange(80)))
     assert drifts(readings(zeros, su=1e-5)) == []
     assert drifts(readings(np.zeros(2))) == []
+
+
+def test_the_zero_of_a_day_is_known_as_well_as_it_says() -> None:
+    """Of zeros that wander the estimate is off by what is stated, and less than the latest standard alone is."""
+    dice = np.random.default_rng(9)
+    z, latest = [], []
+    for _ in range(300):
+        true = np.cumsum(dice.normal(0, WANDER * 7**0.5, 12))
+        shown = true + dice.normal(0, 0.006, 12)
+        zero, su = zero_at(readings(shown[:-1], su=0.006), 7.0 * 11)
+        z.append((zero - true[-1]) / su)
+        latest.append((shown[-2] - true[-1]) / su)
+    assert 0.85 < np.sqrt(np.mean(np.square(z))) < 1.15
+    assert np.sqrt(np.mean(np.square(latest))) > 1.2
+
+
+def test_the_zero_of_a_day_knows_nothing_of_what_comes_or_went() -> None:
+    """Later standards do not count, nor those before a drift; without any nothing is known; old ones say less."""
+    zeros = np.zeros(20)
+    zeros[12:] += 0.05
+    row = readings(zeros, su=0.002)
+    assert zero_at(row, -1) is None
+    assert zero_at(row, 70)[0] == pytest.approx(0, abs=1e-9)
+    after = zero_at(row, 7.0 * 19)
+    assert after[0] == pytest.approx(0.05, abs=1e-3)
+    assert zero_at(row, 7.0 * 19 + 200)[1] > 3 * after[1]
