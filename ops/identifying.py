@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from ops.cli import UNUSABLE, complain
+from ops.telling import document, print_json, print_table
 
 if TYPE_CHECKING:
     from science.diffraction.identify import Identification
@@ -110,18 +106,18 @@ def _one(
         pattern = read_pattern(file, axis=axis, wavelength=wish.wavelength)
         answer = identify(pattern, library, elements, wavelength=wish.wavelength)
         answer = replace(answer, flags=(*answer.flags, *_overruled(pattern, wish.wavelength), *pattern.flags))
-        document = _document(file, answer, pattern, time.perf_counter() - began)
+        told = document(file, answer, pattern, time.perf_counter() - began)
         if wish.plot is not None:
-            document["picture"] = str(_draw(pattern, answer, library, wish, several=several))
+            told["picture"] = str(_draw(pattern, answer, library, wish, several=several))
     except (DiffractionError, PictureError) as error:
         if wish.as_json:
-            _print_json({"file": str(file), "error": str(error), "verdict": "unusable", "phases": []})
+            print_json({"file": str(file), "error": str(error), "verdict": "unusable", "phases": []})
         complain(f"{file}: {error}")
         return UNUSABLE
     if wish.as_json:
-        _print_json(document)
+        print_json(told)
     else:
-        _print_table(document)
+        print_table(told)
     return 0 if answer.verdict == "identified" else 1
 
 
@@ -142,76 +138,3 @@ def _draw(pattern: Pattern, answer: Identification, library: PhaseLibrary, wish:
     picture = explain(pattern, answer, library.crystals, wavelength=wish.wavelength)
     draw_answer(picture, pattern.source, out)
     return out
-
-
-def _document(file: Path, answer: Identification, pattern: Pattern, seconds: float) -> dict[str, Any]:
-    return {
-        "file": str(file),
-        "verdict": answer.verdict,
-        "phases": [
-            {
-                "formula": p.formula,
-                "space_group": p.space_group,
-                "weight_fraction": round(p.weight_fraction, 4),
-                "lattice": {k: round(v, 5) for k, v in asdict(p.lattice).items()},
-                "confidence": round(p.confidence, 3),
-                "name": p.name,
-                "alternatives": list(p.alternatives),
-            }
-            for p in answer.phases
-        ],
-        "unexplained_fraction": round(answer.unexplained_fraction, 4),
-        "unexplained_lines": [
-            {
-                "two_theta": round(u.two_theta, 3),
-                "d_angstrom": round(u.d, 4),
-                "relative_intensity": round(u.relative_intensity, 3),
-            }
-            for u in answer.unexplained_lines
-        ],
-        "rwp": round(answer.r_wp, 4),
-        "zero_deg": round(float(answer.zero), 4),
-        "displacement_mm": round(float(answer.displacement), 4),
-        "wavelength_angstrom": answer.wavelength,
-        "flags": list(answer.flags),
-        "notes": list(pattern.notes),
-        "provenance": {k: v for k, v in asdict(pattern.provenance).items() if v not in ("", None)},
-        "seconds": round(seconds, 3),
-    }
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-
-
-def _print_table(document: dict[str, Any]) -> None:
-    console = Console()
-    colour = {"identified": "green", "ambiguous": "yellow"}.get(document["verdict"], "red")
-    console.print(f"[bold]{document['file']}[/bold]  [{colour}]{document['verdict']}[/{colour}]")
-    table = Table("phase", "space group", "weight %", "a, b, c / Å", "confidence", "as good", box=None)
-    for p in document["phases"]:
-        cell = p["lattice"]
-        table.add_row(
-            p["formula"],
-            str(p["space_group"]),
-            f"{100 * p['weight_fraction']:.1f}",
-            f"{cell['a']:.4f}, {cell['b']:.4f}, {cell['c']:.4f}",
-            f"{p['confidence']:.2f}",
-            "; ".join(p["alternatives"]),
-        )
-    if document["phases"]:
-        console.print(table)
-    for line in document["unexplained_lines"]:
-        console.print(
-            f"  unexplained line at {line['two_theta']:.2f}° (d = {line['d_angstrom']:.4f} Å), "
-            f"{100 * line['relative_intensity']:.0f} % of the strongest"
-        )
-    console.print(
-        f"  unexplained {100 * document['unexplained_fraction']:.0f} %, Rwp {100 * document['rwp']:.1f} %, "
-        f"{', '.join(document['flags']) or 'no flags'}, {document['seconds']:.1f} s"
-    )
-    for note in document["notes"]:
-        console.print(f"  [dim]{note}[/dim]")
-    if "picture" in document:
-        console.print(f"  drawn in {document['picture']}")

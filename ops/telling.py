@@ -1,0 +1,152 @@
+"""An identification as a person reads it, and as a JSON document: every number with its uncertainty."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from science.diffraction.answer import Identification, IdentifiedPhase
+    from science.diffraction.pattern import Pattern
+
+ANGLES = ("alpha", "beta", "gamma")
+MEMBERS_SHOWN = 4
+"""Members of a class that are named in a table; the others are counted. The document has them all."""
+NAMES = {"members": "same_lines", "in_prediction_set": "in_90_percent_set"}
+DECIMALS = 6
+COLOURS = {"identified": "green", "ambiguous": "yellow"}
+
+
+def document(file: Path, answer: Identification, pattern: Pattern, seconds: float) -> dict[str, Any]:
+    """The answer to a file, with nothing left out."""
+    return {
+        "file": str(file),
+        "verdict": answer.verdict,
+        "phases": [_phase(p) for p in answer.phases],
+        "missing_phase_probability": round(answer.missing, 4),
+        "not_claimed": [{"name": name, "probability": round(chance, 4)} for name, chance in answer.doubtful],
+        "unexplained_fraction": round(answer.unexplained_fraction, 4),
+        "unexplained_lines": [
+            {
+                "two_theta": round(u.two_theta, 3),
+                "d_angstrom": round(u.d, 4),
+                "relative_intensity": round(u.relative_intensity, 3),
+            }
+            for u in answer.unexplained_lines
+        ],
+        "rwp": round(answer.r_wp, 4),
+        "zero_deg": round(float(answer.zero), 4),
+        "displacement_mm": round(float(answer.displacement), 4),
+        "wavelength_angstrom": answer.wavelength,
+        "flags": list(answer.flags),
+        "notes": list(pattern.notes),
+        "provenance": {k: v for k, v in asdict(pattern.provenance).items() if v not in ("", None)},
+        "seconds": round(seconds, 3),
+    }
+
+
+def _phase(phase: IdentifiedPhase) -> dict[str, Any]:
+    """All of its fields under names that need no further explanation, rounded far below their uncertainties."""
+    told = {NAMES.get(name, name): _rounded(value) for name, value in asdict(phase).items()}
+    told["lattice_su"] = dict(zip(told["lattice"], told["lattice_su"], strict=False))
+    return told
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, tuple) else value
+
+
+def print_json(answer: dict[str, Any]) -> None:
+    """One document a line."""
+    sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_table(answer: dict[str, Any]) -> None:
+    """A document as a table of its phases, with what must be known beside it."""
+    console = Console()
+    colour = COLOURS.get(answer["verdict"], "red")
+    console.print(f"[bold]{answer['file']}[/bold]  [{colour}]{answer['verdict']}[/{colour}]")
+    heads = ["phase", "space group", "weight % of these", "cell / Å, °", "size / nm", "probability", "as good"]
+    told = [n for n in range(len(heads)) if n != 4 or any(p["size_nm"] for p in answer["phases"])]
+    table = Table(*(heads[n] for n in told), box=None)
+    for p in answer["phases"]:
+        row = (
+            p["formula"],
+            str(p["space_group"]),
+            f"{100 * p['weight_fraction']:.1f}"
+            + (f" ± {100 * p['weight_fraction_su']:.1f}" if len(answer["phases"]) > 1 else ""),
+            cell_text(p["lattice"], p["lattice_su"]),
+            "" if p["size_nm"] is None else f"{p['size_nm']:.0f} ± {p['size_su_nm']:.0f}",
+            f"{p['confidence']:.2f}",
+            "; ".join(p["alternatives"]),
+        )
+        table.add_row(*(row[n] for n in told))
+    if answer["phases"]:
+        console.print(table)
+    for p in answer["phases"]:
+        if p["same_lines"]:
+            console.print(f"  {p['formula']} has the lines of {_some(p['same_lines'])}", highlight=False)
+    for other in answer["not_claimed"]:
+        console.print(f"  not claimed: {other['name']}, probability {other['probability']:.2f}", highlight=False)
+    for line in answer["unexplained_lines"]:
+        console.print(
+            f"  unexplained line at {line['two_theta']:.2f}° (d = {line['d_angstrom']:.4f} Å), "
+            f"{100 * line['relative_intensity']:.0f} % of the strongest"
+        )
+    if answer["phases"]:
+        console.print(f"  a phase is missing with probability {answer['missing_phase_probability']:.2f}")
+    console.print(
+        f"  unexplained {100 * answer['unexplained_fraction']:.0f} %, Rwp {100 * answer['rwp']:.1f} %, "
+        f"{', '.join(answer['flags']) or 'no flags'}, {answer['seconds']:.1f} s"
+    )
+    for note in answer["notes"]:
+        console.print(f"  [dim]{note}[/dim]")
+    if "picture" in answer:
+        console.print(f"  drawn in {answer['picture']}")
+
+
+def _some(names: list[str]) -> str:
+    shown, more = names[:MEMBERS_SHOWN], len(names) - MEMBERS_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def cell_text(lattice: dict[str, float], errors: dict[str, float]) -> str:
+    """A cell as crystallographers write it: equal lengths and right angles once or not at all, ``a 10.1156(3)``."""
+    shown: list[str] = []
+    seen: set[float] = set()
+    for name, value in lattice.items():
+        if name in ANGLES:
+            if value not in (90.0, 120.0):
+                shown.append(f"{name} {with_error(value, errors.get(name, 0.0), 2)}")
+        elif value not in seen:
+            seen.add(value)
+            shown.append(f"{name} {with_error(value, errors.get(name, 0.0), 4)}")
+    return ", ".join(shown)
+
+
+def with_error(value: float, error: float, digits: int) -> str:
+    """A number with its standard uncertainty in units of its last digit, 2 to 19 of them: ``10.1156(3)``.
+
+    Args:
+        value: the number.
+        error: its standard uncertainty; 0 if there is none.
+        digits: decimals where there is none.
+    """
+    if not 0 < error < math.inf:
+        return f"{value:.{digits}f}"
+    decimals = max(0, math.ceil(-math.log10(error / 1.95)))
+    units = round(error * 10**decimals) or 1
+    return f"{value:.{decimals}f}({units})"
