@@ -57,7 +57,10 @@ class IdentifiedPhase:
         lattice_su: of the cell: three lengths in Å, three angles in degrees; 0 where symmetry fixes them.
         size_nm: crystallite size by Scherrer's equation; none where the instrument's width hides it.
         size_su_nm: its standard uncertainty.
-        texture: root mean square by which line intensities deviate, relative.
+        texture: root mean square by which line intensities deviate beside texture and temperature, relative.
+        texture_axis: normal of the plane that crystallites lie on; none where their lines speak for no texture.
+        march: March's r about it: below 1 for plates, above 1 for needles.
+        warmth: what temperature factors were found to have more than the library says, Å².
         in_prediction_set: whether it belongs to the set that holds nine of ten true phases.
     """
 
@@ -76,6 +79,9 @@ class IdentifiedPhase:
     size_nm: float | None = None
     size_su_nm: float | None = None
     texture: float = 0.0
+    texture_axis: tuple[int, int, int] | None = None
+    march: float = 1.0
+    warmth: float = 0.0
     in_prediction_set: bool = True
 
 
@@ -183,6 +189,9 @@ def _phases(settled: Settled, errors: Uncertainties, cover: float) -> tuple[Iden
             size_nm=errors.sizes[n],
             size_su_nm=errors.size_errors[n],
             texture=float(settled.evidence.strayed[n]),
+            texture_axis=march.axis if (march := fit.states[n].march) else None,
+            march=march.r if march else 1.0,
+            warmth=fit.states[n].warmth,
             in_prediction_set=settled.chances[n] >= cover,
         )
         for n, trial in enumerate(fit.trials)

@@ -17,10 +17,11 @@ from science.chemistry.solid_solutions import perovskite_models
 from science.diffraction.errors import LibraryError
 from science.diffraction.flags import RADIUS
 from science.diffraction.identify import Identification, _radiation, identify
+from science.diffraction.intensities import with_lines
 from science.diffraction.observing import observe, r_wp
 from science.diffraction.pattern import Pattern
 from science.diffraction.readers import read_pattern_bytes
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import Fit, March, Observed, PhaseState, Trial, refine
 from science.diffraction.sticks import calculate, cell_shape, metric_design, metric_parameters
 from science.diffraction.tasks import Sites, library
 
@@ -143,7 +144,7 @@ def _hypotheses(nominal: tuple[Mapping[str, float], Mapping[str, float]] | None)
 
 
 def _start(answer: Identification, known: Mapping[str, Crystal], observed: Observed) -> Fit:
-    """The fit as the answer tells it: cells, zero and displacement are known, widths are found again."""
+    """The fit as the answer tells it: cells, line intensities, zero and displacement are known, widths are not."""
     wavelength = observed.lines[0][0]
     d_min = float(wavelength / 2 / np.sin(np.radians(min(observed.x[-1] + 1, 178) / 2)))
     trials, states = [], []
@@ -152,9 +153,13 @@ def _start(answer: Identification, known: Mapping[str, Crystal], observed: Obser
         trials.append(Trial(crystal, calculate(crystal, wavelength, d_min=d_min), FREEDOM, phase.origin))
         metric = metric_parameters(replace(crystal, lattice=phase.lattice))
         states.append(PhaseState(metric, strain=float(np.degrees(4 * phase.microstrain))))
-    return Fit(
+    fit = Fit(
         tuple(trials), states, zero=answer.zero, displacement=float(np.degrees(-2 * answer.displacement / RADIUS))
     )
+    for n, phase in enumerate(answer.phases):
+        march = None if phase.texture_axis is None else March(phase.texture_axis, phase.march)
+        fit = with_lines(fit, n, march, phase.warmth, wavelength)
+    return fit
 
 
 def _ticks(fit: Fit, n: int, observed: Observed) -> tuple[Array, Array]:

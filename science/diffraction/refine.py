@@ -47,6 +47,13 @@ class Trial:
     sticks: Sticks
     max_strain: float = 0.015
     origin: str = "library"
+    untouched: Sticks | None = None
+    """Its lines as the library has them, where texture or temperature have changed those in `sticks`."""
+
+    @property
+    def plain(self) -> Trial:
+        """The phase with its lines as the library has them."""
+        return self if self.untouched is None else replace(self, sticks=self.untouched, untouched=None)
 
     @cached_property
     def design(self) -> Array:
@@ -59,13 +66,26 @@ class Trial:
         return metric_parameters(self.crystal)
 
 
+@dataclass(frozen=True)
+class March:
+    """Preferred orientation: the plane that crystallites lie on, and March's r; see `texture`."""
+
+    axis: tuple[int, int, int]
+    r: float
+
+
 @dataclass
 class PhaseState:
-    """Refined parameters of one phase: cell (reciprocal metric), size and strain widths in degrees."""
+    """Parameters of one phase: cell (reciprocal metric), size and strain widths in degrees.
+
+    Its texture, and what its temperature factors have more than the library says in Å², are in its lines already.
+    """
 
     metric: Array
     size: float = 0.05
     strain: float = 0.05
+    march: March | None = None
+    warmth: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -286,7 +306,7 @@ def jacobian(fit: Fit, columns: list[Columns]) -> tuple[Array, list[tuple[int, i
 
 
 def _copy(fit: Fit) -> Fit:
-    return replace(fit, states=[PhaseState(s.metric.copy(), s.size, s.strain) for s in fit.states])
+    return replace(fit, states=[replace(s, metric=s.metric.copy()) for s in fit.states])
 
 
 def _rows(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array, list[int], list[tuple[int, int]]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from science.diffraction.belief import Calibration, Claim, missing_features, phase_features
 from science.diffraction.evidence import Evidence, weigh
+from science.diffraction.intensities import adjusted
 from science.diffraction.refine import MODEL_ERROR, Fit, Observed, Trial, refine
 from science.diffraction.rivals import Place
 from science.diffraction.search import Presence, presence, without
@@ -21,6 +22,8 @@ FAINT = 0.008
 """Unexplained lines above this share of the strongest are looked at when it is asked whether a phase is missing."""
 LAST = 0.1
 """The last phase of a fit is only given up below this probability."""
+SURE = 0.9
+"""Phases from this probability on are there, whatever others are: their lines may show texture and temperature."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def settle(
     """
     places = {t.crystal.name: p for t, p in zip(fit.trials, contests, strict=True)}
     dropped: list[tuple[Trial, float]] = []
-    while True:
+
+    def judged(fit: Fit) -> tuple[Evidence, list[Presence], list[Claim], list[float]]:
         evidence = weigh(fit, observed)
         there = [presence(fit, observed, n, with_gain=False) for n in range(len(fit.trials))]
         claims = [_claim(fit, evidence, there[n], n) for n in range(len(fit.trials))]
@@ -74,6 +78,15 @@ def settle(
             calibration.phase.probability(phase_features(c)) * places[t.crystal.name].class_share
             for c, t in zip(claims, fit.trials, strict=True)
         ]
+        return evidence, there, claims, chances
+
+    def adapted(fit: Fit) -> Fit:
+        evidence, _, _, chances = judged(fit)
+        return adjusted(fit, observed, evidence.strayed, [n for n, c in enumerate(chances) if c >= SURE])
+
+    fit = adapted(fit)  # first, so that others need not make up for it
+    while True:
+        evidence, there, claims, chances = judged(fit)
         double = _doubles(fit, evidence)
         if double is not None:
             fit = refine(without(fit, double), observed, iterations=6)
@@ -84,6 +97,9 @@ def settle(
             break
         dropped.append((fit.trials[worst], chances[worst]))
         fit = refine(without(fit, worst), observed, iterations=6)
+    if dropped and fit.trials:
+        fit = adapted(fit)
+        evidence, there, claims, chances = judged(fit)
     faint = unexplained_lines(
         observed,
         evidence.calculated,

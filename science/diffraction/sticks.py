@@ -79,6 +79,19 @@ def calculate(
     hkl, q = reflections(crystal.lattice, d_min, d_max)
     if not len(q):
         return Sticks(np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+    return _merged(hkl, q, strengths(crystal, hkl, q, wavelength, anomalous=anomalous), crystal)
+
+
+def strengths(crystal: Crystal, hkl: Array, q: Array, wavelength: float, *, anomalous: bool = True) -> Array:
+    """|F|² of reflections and their Friedel mates together, ``(k,)``.
+
+    Args:
+        crystal: what diffracts.
+        hkl: ``(k, 3)``.
+        q: ``(k,)`` 1/d² in 1/Å².
+        wavelength: Å.
+        anomalous: whether inner electrons answer late.
+    """
     s2 = q / 4
     amplitude, opposite = np.zeros(len(q), complex), np.zeros(len(q), complex)
     groups: dict[tuple[str, float], list[tuple[float, float, float, float]]] = {}
@@ -93,7 +106,7 @@ def calculate(
             damped = factor[part] * np.exp(-b_iso * s2[part])
             amplitude[part] += damped * phase
             opposite[part] += damped * phase.conj()  # Friedel's mate differs in acentric crystals that absorb
-    return _merged(hkl, q, np.abs(amplitude) ** 2 + np.abs(opposite) ** 2, crystal)
+    return np.asarray(np.abs(amplitude) ** 2 + np.abs(opposite) ** 2)
 
 
 def _merged(hkl: Array, q: Array, strength: Array, crystal: Crystal) -> Sticks:

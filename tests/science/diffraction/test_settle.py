@@ -58,9 +58,9 @@ def test_a_missing_phase_is_suspected_by_its_lines() -> None:
 
 
 def test_a_contested_place_lowers_the_chance() -> None:
-    """Of a phase that has half of its place, half is believed."""
+    """Of a phase that has half of its place, half is believed; only lines of believed phases are adjusted, so about."""
     whole, half = _settled("BaZrO3", "TiO2_rutile"), _settled("BaZrO3", "TiO2_rutile", share=0.5)
-    assert half.chances == pytest.approx([c / 2 for c in whole.chances])
+    assert half.chances == pytest.approx([c / 2 for c in whole.chances], rel=5e-3)
 
 
 def test_two_entries_of_one_substance_are_one() -> None:
