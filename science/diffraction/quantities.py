@@ -1,7 +1,8 @@
 """Weight fractions, cells and crystallite sizes with standard uncertainties that mean what they say.
 
 The covariance of the fit alone is too sure: neighbouring points share their errors, which costs a factor of
-the points in half a line width (Bérar & Lelann 1991, doi:10.1107/S0021889890008391). Weight fractions are
+the points in half a line width (Bérar & Lelann 1991, doi:10.1107/S0021889890008391); what is known of the zero
+beforehand counts as it is, because without it zero, displacement and cell cannot be told apart. Weight fractions are
 moreover limited by what no profile shows: line intensities that stray with texture, and microabsorption.
 """
 
@@ -81,7 +82,11 @@ def uncertainties(fit: Fit, observed: Observed, evidence: Evidence) -> Uncertain
     gram = (weighted / norms[:, None]) @ (weighted / norms[:, None]).T
     points = max(typical_width(fit) / (observed.x[1] - observed.x[0]) / 2, 1.0)
     inflation = points * max(fit.chi2 / len(observed.x), 0.05)
-    covariance = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) * inflation / np.outer(norms, norms)
+    known = np.zeros(len(gram))
+    if len(rows):  # the zero comes first, and something is known of it besides the pattern
+        known[0] = 1 / (observed.zero[1] * norms[0]) ** 2
+    inverse = np.linalg.pinv(gram + np.diag(known), rcond=1e-10, hermitian=True)
+    covariance = inverse @ (inflation * gram + np.diag(known)) @ inverse / np.outer(norms, norms)
     lattices, sizes, size_errors = [], [], []
     for n in range(len(fit.trials)):
         at = {j: k for k, (index, j) in enumerate(places) if index == n}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,19 @@ def test_cells_lie_within_a_few_of_their_uncertainties() -> None:
         scores.append((fit.lattice(0).a - structure("BaZrO3", 0.001).lattice.a) / error[0])
     assert 1e-6 < np.mean(stated) < 2e-3
     assert np.sqrt(np.mean(np.square(scores))) < 3
+
+
+def test_cells_are_as_uncertain_as_the_zero_leaves_them() -> None:
+    """A zero that is well known makes the cell well known, one that may be anything leaves it open: both are told."""
+    pattern = simulated({"BaZrO3": 1.0}, zero=0.03, displacement=0.05)
+    stated, off = [], []
+    for error in (0.002, 0.02, 2.0):
+        observed = replace(observe(pattern, DOUBLET), zero=(0.03, error))
+        fit = _fit(("BaZrO3",), observed)
+        stated.append(uncertainties(fit, observed, weigh(fit, observed)).lattices[0][0])
+        off.append(abs(fit.lattice(0).a - 4.193))
+    assert 2 * stated[0] < stated[1] < stated[2]
+    assert all(o < 4 * s for o, s in zip(off, stated, strict=True))
 
 
 def test_fractions_are_uncertain_together() -> None:
