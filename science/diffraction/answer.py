@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from science.chemistry.crystal import Lattice
 from science.diffraction.belief import Calibration
 from science.diffraction.flags import RADIUS, flags_of
 from science.diffraction.observing import r_wp
-from science.diffraction.quantities import Uncertainties, uncertainties
+from science.diffraction.quantities import GRAIN, Uncertainties, uncertainties, weight_fractions
 from science.diffraction.refine import Observed, PhaseState, Trial
 from science.diffraction.rivals import Place
 from science.diffraction.settle import Settled, left_over
 from science.diffraction.unexplained import LINE_HEIGHT, UnexplainedLine
+
+Array = NDArray[np.float64]
 
 LISTED = 0.1
 """Posterior share from which a rival is told."""
@@ -36,6 +39,9 @@ class IdentifySettings:
     """How far the cells of hypotheses may stray, relative length."""
     prune: bool = True
     """Whether doubtful phases are left out of the answer."""
+    grain: float = GRAIN
+    """Diameter in µm of the grains of the powder, by which weight fractions are corrected for microabsorption; 0 if
+    grains are so fine that there is none."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,9 @@ def answer(
         known: the probabilities from which something is said.
     """
     fit = settled.fit
-    phases = _phases(settled, uncertainties(fit, observed, settled.evidence), known.cover)
+    fractions = weight_fractions(fit, observed.lines[0][0], settings.grain)
+    errors = uncertainties(fit, observed, settled.evidence, settings.grain)
+    phases = _phases(settled, fractions, errors, known.cover)
     unexplained = left_over(observed, fit.calculated)
     left = left_over(observed, settled.evidence.calculated)
     missing = settled.missing >= known.alarm or left > settings.max_unexplained
@@ -169,9 +177,8 @@ def answer(
     )
 
 
-def _phases(settled: Settled, errors: Uncertainties, cover: float) -> tuple[IdentifiedPhase, ...]:
+def _phases(settled: Settled, fractions: Array, errors: Uncertainties, cover: float) -> tuple[IdentifiedPhase, ...]:
     fit = settled.fit
-    fractions = fit.weight_fractions()
     found = [
         IdentifiedPhase(
             name=trial.crystal.name,

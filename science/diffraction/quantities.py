@@ -22,10 +22,15 @@ Array = NDArray[np.float64]
 
 ELECTRON_RADIUS = 2.8179403e-5
 """Å."""
-GRAIN = 2.0e4
-"""Å; diameter that powder grains are taken to have where microabsorption is judged."""
+GRAIN = 2.0
+"""Diameter in µm that grains of a ground powder are taken to have: most have 1 to 5 (Klug & Alexander 1974)."""
+GRAIN_LOG_SD = float(np.log(2))
+"""Standard deviation of its logarithm: from half to twice that, for each phase by itself."""
 SCALE_ERROR = 0.04
 """Relative error of a scale by temperature factors and structure models."""
+DIRECTIONS = 8
+"""Directions of a crystal that stray by themselves, however many lines there are: texture is smooth, and its
+harmonics up to the fourth or sixth order are about as many (Bunge 1982, Texture Analysis in Materials Science)."""
 SCHERRER = 0.9
 SMALLEST_SIZE_WIDTH = 0.02
 """Degrees of 2θ that crystallites must add to lines before their size is told."""
@@ -59,21 +64,47 @@ def contrasts(fit: Fit, wavelength: float, grain: float = GRAIN) -> Array:
 
     Brindley 1945, doi:10.1080/14786444508520918: from about 0.1 on, weight fractions are off by as much.
     """
-    fractions = fit.weight_fractions()
+    return _contrasts(fit, fit.weight_fractions(), wavelength, grain)
+
+
+def _contrasts(fit: Fit, fractions: Array, wavelength: float, grain: float) -> Array:
     mu = np.array([absorption(t.crystal, wavelength) for t in fit.trials])
     density = np.array([t.crystal.density for t in fit.trials])
     volumes = fractions / density
     mean = float(volumes @ mu / max(volumes.sum(), 1e-12))
-    return np.asarray((mu - mean) * grain)
+    return np.asarray((mu - mean) * grain * 1e4)
 
 
-def uncertainties(fit: Fit, observed: Observed, evidence: Evidence) -> Uncertainties:
+def brightness(contrast: Array) -> Array:
+    """Share of its intensity that a grain shows which absorbs more than what is around it, above 1 if it absorbs less.
+
+    The mean of exp(−t c) over a sphere, with the chord c through each point in diameters and contrast t (Brindley
+    1945, doi:10.1080/14786444508520918; the way in and out is as long at every angle but for terms in t²).
+    """
+    t = np.where(np.abs(contrast) < 1e-2, 1.0, contrast)
+    exact = 3 / t**3 * (2 - np.exp(-t) * (t * t + 2 * t + 2))
+    return np.asarray(np.where(np.abs(contrast) < 1e-2, 1 - 0.75 * contrast + 0.3 * contrast**2, exact))
+
+
+def weight_fractions(fit: Fit, wavelength: float, grain: float = GRAIN) -> Array:
+    """Weight fractions ``(phases,)``, corrected for microabsorption in grains of that diameter in µm."""
+    seen = fractions = fit.weight_fractions()
+    if not fractions.sum() > 0:
+        return seen
+    for _ in range(20):
+        true = seen / brightness(np.clip(_contrasts(fit, fractions, wavelength, grain), -3, 3))
+        fractions = true / true.sum()
+    return np.asarray(fractions)
+
+
+def uncertainties(fit: Fit, observed: Observed, evidence: Evidence, grain: float = GRAIN) -> Uncertainties:
     """Standard uncertainties of a refined fit.
 
     Args:
         fit: at its minimum.
         observed: the pattern.
         evidence: of the fit; how far its line intensities stray.
+        grain: diameter in µm for which the weight fractions are corrected.
     """
     columns = evaluated(fit, observed)
     rows, places = jacobian(fit, columns)
@@ -98,14 +129,15 @@ def uncertainties(fit: Fit, observed: Observed, evidence: Evidence) -> Uncertain
         size_errors.append(error)
     scales = slice(len(rows), len(rows) + len(fit.trials))
     relative = np.diag(covariance)[scales] / np.maximum(fit.scales, 1e-300) ** 2
-    relative = relative + SCALE_ERROR**2 + evidence.strayed**2 / np.maximum(evidence.lines, 1)
-    relative += contrasts(fit, observed.lines[0][0]) ** 2  # grains may be of any size from nothing to twice that
-    return Uncertainties(_fraction_errors(fit, relative), tuple(lattices), tuple(sizes), tuple(size_errors))
+    relative = relative + SCALE_ERROR**2 + evidence.strayed**2 / np.clip(evidence.lines, 1, DIRECTIONS)
+    wavelength = observed.lines[0][0]
+    fractions = weight_fractions(fit, wavelength, grain)
+    relative += (GRAIN_LOG_SD * np.log(brightness(_contrasts(fit, fractions, wavelength, grain)))) ** 2
+    return Uncertainties(_fraction_errors(fractions, relative), tuple(lattices), tuple(sizes), tuple(size_errors))
 
 
-def _fraction_errors(fit: Fit, relative: Array) -> tuple[float, ...]:
+def _fraction_errors(w: Array, relative: Array) -> tuple[float, ...]:
     """Of w = s / Σ s, from relative variances of independent s: var w = w² ((1 − 2 w) v + Σ w² v)."""
-    w = fit.weight_fractions()
     variance = w**2 * ((1 - 2 * w) * relative + (w**2 * relative).sum())
     return tuple(float(v) for v in np.sqrt(np.maximum(variance, 0)))
 

@@ -10,7 +10,7 @@ import pytest
 from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.evidence import weigh
 from science.diffraction.observing import observe
-from science.diffraction.quantities import _size, absorption, contrasts, uncertainties
+from science.diffraction.quantities import _size, absorption, brightness, contrasts, uncertainties, weight_fractions
 from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
 from science.diffraction.sticks import calculate, metric_parameters
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, simulated, structure
@@ -40,6 +40,45 @@ def test_contrasts_tell_heavy_grains_from_light_ones() -> None:
     assert light < -0.05
     alone = contrasts(_fit(("MgO",), observe(simulated({"MgO": 1.0}), DOUBLET)), K_ALPHA1)
     assert alone == pytest.approx([0], abs=1e-9)
+
+
+def test_brightness_is_the_mean_over_a_sphere() -> None:
+    """The mean of exp(−t c) over points thrown into a grain at random, c the chord through each along the beam."""
+    rng = np.random.default_rng(1)
+    points = rng.uniform(-0.5, 0.5, (200_000, 3))
+    points = points[(points**2).sum(1) < 0.25]
+    chord = 2 * np.sqrt(0.25 - points[:, 0] ** 2 - points[:, 1] ** 2)
+    for t in (-0.8, -0.1, 0.004, 0.3, 1.5):
+        assert brightness(np.array([t]))[0] == pytest.approx(np.exp(-t * chord).mean(), rel=4e-3)
+
+
+def test_brightness_has_no_step_where_its_series_takes_over() -> None:
+    """Just above and just below the contrast from which the series is used, both give the same."""
+    for t in (-0.01, 0.01):
+        assert brightness(np.array([t * 0.9999]))[0] == pytest.approx(brightness(np.array([t * 1.0001]))[0], abs=1e-5)
+
+
+def test_coarse_grains_are_corrected_for() -> None:
+    """Zirconate and magnesia with lines as grains of 3 µm show them: fractions are right again when that is told."""
+    true = np.array([0.5, 0.5])
+    fit = _fit(("BaZrO3", "MgO"), observe(simulated({"BaZrO3": 0.5, "MgO": 0.5}), DOUBLET))
+    plain = fit.weight_fractions()
+    assert plain == pytest.approx(true, abs=0.02)
+    dimmed = replace(fit, scales=fit.scales * brightness(contrasts(fit, K_ALPHA1, 3.0)))
+    assert abs(dimmed.weight_fractions()[0] - plain[0]) > 0.03
+    assert weight_fractions(dimmed, K_ALPHA1, 3.0) == pytest.approx(plain, abs=2e-3)
+    assert weight_fractions(dimmed, K_ALPHA1, 0.0) == pytest.approx(dimmed.weight_fractions())
+    assert weight_fractions(dimmed, K_ALPHA1, 3.0).sum() == pytest.approx(1)
+
+
+def test_unknown_grains_make_fractions_uncertain() -> None:
+    """Half or twice the usual size: the uncertainty grows by the spread of what is corrected, none for fine grains."""
+    observed = observe(simulated({"BaZrO3": 0.5, "MgO": 0.5}), DOUBLET)
+    fit = _fit(("BaZrO3", "MgO"), observed)
+    evidence = weigh(fit, observed)
+    fine, usual = (uncertainties(fit, observed, evidence, grain).fractions[0] for grain in (0.0, 2.0))
+    spread = weight_fractions(fit, K_ALPHA1, 1.0)[0] - weight_fractions(fit, K_ALPHA1, 4.0)[0]
+    assert np.sqrt(usual**2 - fine**2) == pytest.approx(abs(spread) / 2, rel=0.5)
 
 
 def test_cells_lie_within_a_few_of_their_uncertainties() -> None:
