@@ -31,6 +31,8 @@ __all__ = ["Identification", "IdentifiedPhase", "IdentifySettings", "Unexplained
 
 Array = NDArray[np.float64]
 
+LIBRARY_STRAIN = 0.015
+"""How far the cells of phases of the library may stray, relative length."""
 SUREST_ZERO = 1e-4
 """Degrees; no zero is known better than this, whatever a standard says."""
 SHORT_RANGE = 20.0
@@ -182,12 +184,18 @@ def _trials(
             f"Expected phases made of {', '.join(sorted(elements))} in the library, got none among "
             f"{len(library.crystals)} entries. Name all elements of the sample, or give another --library."
         )
-    trials = [Trial(c, library.sticks(c, wavelength, float(d_min))) for c in candidates]
+    trials = [Trial(c, library.sticks(c, wavelength, float(d_min)), _room(c, hypotheses, settings)) for c in candidates]
     trials += [
         Trial(c, calculate(c, wavelength, d_min=float(d_min)), settings.hypothesis_strain, "hypothesis")
         for c in hypotheses
     ]
     return [t for t in trials if len(t.sticks.q)]
+
+
+def _room(crystal: Crystal, hypotheses: Sequence[Crystal], settings: IdentifySettings) -> float:
+    """How far a cell may stray: where a solid solution was meant to be made, its ends take up each other's atoms."""
+    ends = any(crystal.space_group == h.space_group and crystal.elements <= h.elements for h in hypotheses)
+    return settings.hypothesis_strain if ends else LIBRARY_STRAIN
 
 
 def _distinct(crystals: Sequence[Crystal]) -> list[Crystal]:
