@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from science.chemistry.solid_solutions import perovskite_models
 from science.diffraction.errors import LibraryError
-from science.diffraction.identify import AS_SHIPPED, Identification, _radiation, _trials, identify
+from science.diffraction.identify import AS_SHIPPED, Identification, IdentifySettings, _radiation, _trials, identify
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import GRID, observe
 from science.diffraction.pattern import Pattern
