@@ -141,12 +141,17 @@ def identify(
     wavelength: Wavelength = None,
     axis: PatternAxis = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the answer: .png, .pdf or .svg.")] = None,
+    standard: Annotated[
+        Path | None, typer.Option(help="Scan of a reference powder on the same diffractometer, to correct cells by.")
+    ] = None,
+    standard_name: Annotated[str, typer.Option(help="What powder that is: Si, LaB6 or Al2O3.")] = "Si",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Name the phases in measured patterns, or say that they cannot be named."""
     from ops.identifying import Wish, identify_files
 
-    raise typer.Exit(identify_files(files, Wish(elements, library, wavelength, axis, plot, as_json)))
+    wish = Wish(elements, library, wavelength, axis, plot, as_json, standard, standard_name)
+    raise typer.Exit(identify_files(files, wish))
 
 
 @app.command()

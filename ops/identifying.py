@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops.cli import UNUSABLE, complain
 from ops.telling import document, print_json, print_table
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from science.diffraction.library import PhaseLibrary
     from science.diffraction.pattern import Pattern
     from science.diffraction.reading.axis import Axis
+    from science.diffraction.standards import Alignment
 
 
 OVERRULED = "wavelength-overruled"
@@ -33,6 +34,8 @@ class Wish:
         axis: what the values of text files are, as typed.
         plot: where to draw the answer.
         as_json: one JSON object a line instead of tables.
+        standard: scan of a reference powder on the same diffractometer, whose zero holds for the files, too.
+        standard_name: what powder that is.
     """
 
     elements: str
@@ -41,6 +44,8 @@ class Wish:
     axis: str | None = None
     plot: Path | None = None
     as_json: bool = False
+    standard: Path | None = None
+    standard_name: str = "Si"
 
 
 def identify_files(files: list[Path], wish: Wish) -> int:
@@ -55,6 +60,7 @@ def identify_files(files: list[Path], wish: Wish) -> int:
         if wish.plot is not None:
             checked(wish.plot)
         known = PhaseLibrary.shipped() if wish.library is None else PhaseLibrary.load(wish.library)
+        judge = None if wish.standard is None else judged_by(wish.standard, wish.standard_name, wish.wavelength)
     except (ValueError, DiffractionError, PictureError) as error:
         complain(str(error))
         return UNUSABLE
@@ -64,7 +70,76 @@ def identify_files(files: list[Path], wish: Wish) -> int:
         complain(f"Expected a wavelength between 0.1 and 5 angstrom, got {wish.wavelength:g}.")
         return UNUSABLE
     several = len(files) > 1
-    return max((_one(file, allowed, known, axis, wish, several=several) for file in files), default=0)
+    case = _Case(allowed, known, axis, judge, several)
+    return max((_one(file, case, wish) for file in files), default=0)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A standard, and what it says of the diffractometer.
+
+    Attributes:
+        file: its scan.
+        name: of the powder.
+        certificate: whose lattice it has.
+        found: what it says.
+    """
+
+    file: Path
+    name: str
+    certificate: str
+    found: Alignment
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As a JSON document."""
+        return {
+            "file": str(self.file),
+            "name": self.name,
+            "certificate": self.certificate,
+            "zero_deg": round(self.found.zero, 5),
+            "zero_su_deg": round(self.found.zero_su, 5),
+            "displacement_mm": round(self.found.displacement, 4),
+            "displacement_su_mm": round(self.found.displacement_su, 4),
+            "lines": len(self.found.lines),
+            "residual_deg": round(self.found.residual, 5),
+        }
+
+    @property
+    def note(self) -> str:
+        """In a sentence."""
+        return (
+            f"cells are corrected by {self.name} ({self.certificate}) in {self.file.name}: {len(self.found.lines)} of "
+            f"its lines say that the zero is {self.found.zero:+.4f} ± {self.found.zero_su:.4f} degrees"
+        )
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What all files of one command have in common."""
+
+    elements: frozenset[str]
+    library: PhaseLibrary
+    axis: Axis | None
+    judge: Judge | None
+    several: bool
+
+
+def judged_by(file: Path, name: str, wavelength: float | None) -> Judge:
+    """What the scan of a standard says of the diffractometer.
+
+    Raises:
+        ValueError: no standard has that name.
+        DiffractionError: the file cannot be read, or shows too little of the standard.
+    """
+    from science.diffraction.readers import read_pattern
+    from science.diffraction.standards import STANDARDS, aligned
+
+    standard = STANDARDS.get(name)
+    if standard is None:
+        raise ValueError(f"Expected one of {', '.join(STANDARDS)} as the name of a standard, got {name!r}.")
+    pattern = read_pattern(file, wavelength=wavelength)
+    return Judge(file, name, standard.certificate, aligned(pattern, standard, wavelength=wavelength))
 
 
 def chosen_axis(text: str | None) -> Axis | None:
@@ -93,9 +168,7 @@ def _elements(text: str) -> frozenset[str]:
     return frozenset(symbols)
 
 
-def _one(
-    file: Path, elements: frozenset[str], library: PhaseLibrary, axis: Axis | None, wish: Wish, *, several: bool
-) -> int:
+def _one(file: Path, case: _Case, wish: Wish) -> int:
     from ops.plotting.canvas import PictureError
     from science.diffraction.errors import DiffractionError
     from science.diffraction.identify import identify
@@ -103,12 +176,15 @@ def _one(
 
     began = time.perf_counter()
     try:
-        pattern = read_pattern(file, axis=axis, wavelength=wish.wavelength)
-        answer = identify(pattern, library, elements, wavelength=wish.wavelength)
+        pattern = read_pattern(file, axis=case.axis, wavelength=wish.wavelength)
+        zero = None if case.judge is None else (case.judge.found.zero, case.judge.found.zero_su)
+        answer = identify(pattern, case.library, case.elements, wavelength=wish.wavelength, instrument_zero=zero)
         answer = replace(answer, flags=(*answer.flags, *_overruled(pattern, wish.wavelength), *pattern.flags))
         told = document(file, answer, pattern, time.perf_counter() - began)
+        if case.judge is not None:
+            told |= {"standard": case.judge.told, "notes": [*told["notes"], case.judge.note]}
         if wish.plot is not None:
-            told["picture"] = str(_draw(pattern, answer, library, wish, several=several))
+            told["picture"] = str(_draw(pattern, answer, case.library, wish, several=case.several))
     except (DiffractionError, PictureError) as error:
         if wish.as_json:
             print_json({"file": str(file), "error": str(error), "verdict": "unusable", "phases": []})

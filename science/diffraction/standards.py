@@ -118,20 +118,23 @@ def aligned(pattern: Pattern, standard: Standard, *, wavelength: float | None = 
         PatternError: too few of the standard's lines are there: it is another powder, or too short a scan.
     """
     first = wavelength or pattern.wavelength or CU_K_ALPHA1
+    seconds = _seconds(pattern, first)
     sine = first / (2 * standard.spacings)
     places = np.degrees(2 * np.arcsin(sine[sine < 0.99]))
     inside = (places > pattern.two_theta[0] + REACH) & (places < pattern.two_theta[-1] - REACH)
     gaps = np.diff(places, prepend=-np.inf, append=np.inf)
     alone = (gaps[:-1] > APART) & (gaps[1:] > APART)
-    second = _second(pattern, first)
-    found = [(at, fit) for at in places[inside & alone] if (fit := _line(pattern, float(at), first, second))]
+    found = min(
+        ([(at, fit) for at in places[inside & alone] if (fit := _line(pattern, float(at), first, s))] for s in seconds),
+        key=lambda lines: (len(lines) < FEWEST, float(np.mean([fit[2] for _, fit in lines])) if lines else np.inf),
+    )
     if len(found) < FEWEST:
         raise PatternError(
             f"Expected {FEWEST} clear lines of {standard.name} within {REACH:g} degrees of their places in "
             f"{pattern.source or 'the scan'}, got {len(found)}. Is it {standard.name}, and the wavelength right?"
         )
     lines = np.array([at for at, _ in found])
-    offsets, errors = np.array([fit for _, fit in found]).T
+    offsets, errors = np.array([fit[:2] for _, fit in found]).T
     return _told(pattern, lines, offsets, np.hypot(errors, FLOOR))
 
 
@@ -151,14 +154,20 @@ def aligned_bytes(name: str, content: bytes, standard: str, wavelength: float | 
     return aligned(pattern, STANDARDS[standard], wavelength=pattern.wavelength or wavelength)
 
 
-def _second(pattern: Pattern, first: float) -> tuple[float, float] | None:
+def _seconds(pattern: Pattern, first: float) -> list[tuple[float, float] | None]:
+    """What Kα2 may be, with its share of Kα1: as the file says, or else that of the anode, or stripped."""
     if pattern.k_alpha2 is not None:
-        return pattern.k_alpha2
-    return next(((two, 0.5) for one, two in DOUBLETS.items() if abs(one - first) < 6e-4), None)
+        return [pattern.k_alpha2]
+    return [*((two, 0.5) for one, two in DOUBLETS.items() if abs(one - first) < 6e-4), None]
 
 
-def _line(pattern: Pattern, at: float, first: float, second: tuple[float, float] | None) -> tuple[float, float] | None:
-    """By how much a line is found higher than expected, in degrees, with its standard uncertainty; none if unclear."""
+def _line(
+    pattern: Pattern, at: float, first: float, second: tuple[float, float] | None
+) -> tuple[float, float, float] | None:
+    """By how much a line is found higher than expected in degrees, with its standard uncertainty and misfit.
+
+    None if it is not clear.
+    """
     from scipy.optimize import curve_fit
 
     near = np.abs(pattern.two_theta - at) < REACH + 0.4
@@ -194,7 +203,7 @@ def _line(pattern: Pattern, at: float, first: float, second: tuple[float, float]
     error = float(np.sqrt(covariance[0, 0]))
     if not np.isfinite(error) or error > 0.1 or abs(best[0]) > 0.98 * REACH:
         return None
-    return float(best[0]), error
+    return float(best[0]), error, float(np.mean(((y - model(x, *best)) / sigma) ** 2))
 
 
 def _voigt(x: Array, width: float, mixing: float) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ops.identifying import Wish, identify_files
+from science.diffraction.standards import STANDARDS
 from tests.science.diffraction.files import GOOD, X, columns
 
 CIF = """data_
@@ -128,6 +129,54 @@ def test_wishes_that_cannot_be_met_are_refused_first(
     changes: dict, complaint: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Elements that do not exist, an axis, a wavelength, a picture and a library that are none: one sentence each."""
+    assert identify_files([place / "al.xy"], _wish(place, **changes)) == 2
+    documents, err = _said(capsys)
+    assert (documents, complaint in err) == ([], True)
+
+
+def _doublets(file: Path, spacings: np.ndarray, zero: float) -> Path:
+    """A scan of lines of these spacings by both lines of copper, on a circle that is off by some degrees."""
+    angles = np.arange(20.0, 120.0, 0.02)
+    y = np.full_like(angles, 40.0)
+    for d in spacings:
+        for wavelength, share in ((1.540598, 1.0), (1.544426, 0.5)):
+            if (sine := wavelength / (2 * d)) < 0.99:
+                u = (angles - np.degrees(2 * np.arcsin(sine)) - zero) / 0.05
+                y += 900 * share / (1 + u**2)
+    rows = (f"{a:.2f} {b:.1f}" for a, b in zip(angles, y, strict=True))
+    file.write_text("\n".join(["# Wavelength: 1.540598", *rows]))
+    return file
+
+
+def test_a_standard_corrects_the_cell(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a scan of silicon that is as far off as the sample the cell comes right, and the answer says by what."""
+    aluminium = 4.05 / np.sqrt([3, 4, 8, 11, 12, 16, 19, 20])
+    sample = _doublets(place / "sample.xy", aluminium, 0.15)
+    standard = _doublets(place / "si.xy", STANDARDS["Si"].spacings, 0.15)
+    identify_files([sample], _wish(place))
+    identify_files([sample], _wish(place, standard=standard))
+    ((alone, helped), _) = _said(capsys)
+    assert helped["standard"]["zero_deg"] == pytest.approx(0.15, abs=0.004)
+    assert helped["zero_deg"] == pytest.approx(0.15, abs=0.01)
+    off = [abs(d["phases"][0]["lattice"]["a"] - 4.05) for d in (alone, helped)]
+    assert off[1] < 3e-4 < off[0]
+    assert "standard" not in alone
+    assert any("corrected by Si (NIST SRM 640f" in note for note in helped["notes"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"standard": Path("al.xy")}, "Expected 4 clear lines of Si"),
+        ({"standard": Path("al.xy"), "standard_name": "quartz"}, "Expected one of Si, LaB6, Al2O3"),
+        ({"standard": Path("nowhere.xy")}, "nowhere.xy"),
+    ],
+)
+def test_a_standard_that_is_none_is_refused_first(
+    changes: dict, complaint: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another powder, another name and a missing file are one sentence each, before anything is identified."""
+    changes["standard"] = place / changes["standard"]
     assert identify_files([place / "al.xy"], _wish(place, **changes)) == 2
     documents, err = _said(capsys)
     assert (documents, complaint in err) == ([], True)
