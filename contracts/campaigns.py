@@ -160,6 +160,15 @@ class Furnace(Words):
     """Vials that it fires at once."""
 
 
+class Standard(StrEnum):
+    """A reference powder whose lattice is certified."""
+
+    NONE = ""
+    SILICON = "Si"
+    LANTHANUM_HEXABORIDE = "LaB6"
+    CORUNDUM = "Al2O3"
+
+
 class Laboratory(Words):
     """What there is to work with."""
 
@@ -175,6 +184,22 @@ class Laboratory(Words):
     max_deviation: KelvinSpan = 5.0
     """How far from the reference a furnace may be found; what it made since it was last found right is doubtful
     beyond that."""
+    standard: Standard = Standard.NONE
+    """The reference powder that stands beside the diffractometer."""
+    standard_interval_days: Days = 7.0
+    """How long the diffractometer is believed once it was held against that powder. It is scanned before the first
+    sample, and before the first one after so many days."""
+
+
+class Triage(Words):
+    """How much time answers in doubt may take: of the diffractometer first, of people then."""
+
+    rescans_per_sample: Annotated[int, Field(ge=0, le=5)] = 1
+    """How often a sample may be measured again, longer or over a wider range. 0 for never."""
+    rescan_hours_per_day: Annotated[float, Field(ge=0, le=24, json_schema_extra={"unit": "h"})] = 6.0
+    """Hours of the diffractometer that this may take each day."""
+    reviews_per_day: Annotated[int, Field(ge=0, le=1000)] = 8
+    """Answers that people are asked to look at each day; the others wait for the next. 0 asks nobody."""
 
 
 class CampaignPlan(Words):
@@ -198,9 +223,11 @@ class CampaignPlan(Words):
     """How it is measured."""
     laboratory: Laboratory
     """What it is made with."""
+    triage: Triage = Triage()
+    """What may be spent on answers in doubt."""
 
 
-class CampaignStarted(Event, kind="campaign.started", version=2):
+class CampaignStarted(Event, kind="campaign.started", version=3):
     """A campaign began. The first event of every log."""
 
     plan: CampaignPlan

@@ -7,11 +7,25 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
+from contracts.campaigns import ScanSettings
 from contracts.event import Event, Words
 from contracts.identifiers import InstrumentName, MeasurementId, SampleId, Sha256
 from contracts.instruments import Radiation
 from contracts.materials import ArtifactRef
-from contracts.quantities import Angstrom, Days, Degrees, DegreesTwoTheta, Fraction, Millimetre, NonNegative
+from contracts.quantities import (
+    Angstrom,
+    AngstromSpan,
+    Bits,
+    Count,
+    Days,
+    Degrees,
+    DegreesTwoTheta,
+    Fraction,
+    Hours,
+    Millimetre,
+    Nanometre,
+    NonNegative,
+)
 
 ZeroError = Annotated[float, Field(ge=-5, le=5, json_schema_extra={"unit": "deg"})]
 """Error of the circle of a diffractometer in 2θ."""
@@ -89,6 +103,32 @@ class Cell(Words):
     """Angle between a and b."""
 
 
+class CellErrors(Words):
+    """Standard uncertainties of a refined unit cell; 0 where symmetry fixes a value."""
+
+    a: AngstromSpan
+    """Of length a."""
+    b: AngstromSpan
+    """Of length b."""
+    c: AngstromSpan
+    """Of length c."""
+    alpha: Degrees
+    """Of the angle between b and c."""
+    beta: Degrees
+    """Of the angle between a and c."""
+    gamma: Degrees
+    """Of the angle between a and b."""
+
+
+class MarchDollase(Words):
+    """Preferred orientation as one parameter about one axis (Dollase 1986, doi:10.1107/S0021889886089458)."""
+
+    axis: tuple[int, int, int]
+    """Miller indices of the planes that lie flat, or stand up."""
+    r: Annotated[float, Field(gt=0, le=100, json_schema_extra={"unit": "1"})]
+    """1 for none, below 1 where plates lie flat, above 1 where needles do."""
+
+
 class PhaseFound(Words):
     """One phase of the mixture."""
 
@@ -107,9 +147,36 @@ class PhaseFound(Words):
     confidence: Fraction
     """How sure it is that the phase is there."""
     alternatives: tuple[str, ...]
-    """Entries that fit as well."""
+    """Other substances that fit about as well in its place."""
     microstrain: NonNegative | None
     """Relative spread of the lattice that its line widths show."""
+    members: tuple[str, ...] = ()
+    """Other entries that a powder pattern cannot tell from it, such as isostructural ones: the answer is the class."""
+    weight_fraction_su: NonNegative | None = None
+    """Standard uncertainty of the weight fraction."""
+    cell_su: CellErrors | None = None
+    """Standard uncertainties of the cell."""
+    pseudo_cubic_su: AngstromSpan | None = None
+    """Standard uncertainty of the pseudo-cubic lattice parameter."""
+    size_nm: Nanometre | None = None
+    """Crystallite size; none where the width of the instrument hides it."""
+    size_su_nm: Nanometre | None = None
+    """Its standard uncertainty."""
+    in_prediction_set: bool | None = None
+    """Whether it belongs to the set that holds nine of ten true phases."""
+    texture: NonNegative | None = None
+    """Root mean square by which its line intensities deviate, relative."""
+    march_dollase: MarchDollase | None = None
+    """Preferred orientation that was refined; none where it was not."""
+
+
+class DoubtfulPhase(Words):
+    """A phase that would explain something and is not claimed."""
+
+    name: str
+    """The library entry and its space group."""
+    probability: Fraction
+    """How likely it is there all the same."""
 
 
 class UnexplainedLine(Words):
@@ -146,9 +213,13 @@ class Analysis(Words):
     """What else was noticed."""
     library_sha256: Sha256
     """The library that was searched."""
+    missing: Fraction | None = None
+    """Calibrated probability that a phase is missing from the answer."""
+    doubtful: tuple[DoubtfulPhase, ...] = ()
+    """Phases that are not claimed and may be there, likeliest first."""
 
 
-class PhasesIdentified(Event, kind="diffraction.phases_identified"):
+class PhasesIdentified(Event, kind="diffraction.phases_identified", version=2):
     """The pattern is accounted for."""
 
     measurement_id: MeasurementId
@@ -159,7 +230,7 @@ class PhasesIdentified(Event, kind="diffraction.phases_identified"):
     """What was found."""
 
 
-class AnalysisFlagged(Event, kind="diffraction.analysis_flagged"):
+class AnalysisFlagged(Event, kind="diffraction.analysis_flagged", version=2):
     """The pattern is not accounted for, and nothing may be learnt from it."""
 
     measurement_id: MeasurementId
@@ -170,6 +241,64 @@ class AnalysisFlagged(Event, kind="diffraction.analysis_flagged"):
     """Why, in one sentence."""
     analysis: Analysis | None
     """What was found as far as it goes; none when the file could not be read."""
+
+
+class RescanRequested(Event, kind="diffraction.rescan_requested"):
+    """An answer is in doubt, and measuring again is expected to settle it; said before the answer itself."""
+
+    measurement_id: MeasurementId
+    """Idempotency key of the scan to come."""
+    doubted: MeasurementId
+    """The measurement whose answer is in doubt; it stands only if the scan to come shows nothing."""
+    sample_id: SampleId
+    """The vial."""
+    instrument: InstrumentName
+    """The diffractometer."""
+    scan: ScanSettings
+    """Range and counting time."""
+    hours: Hours
+    """What it takes of the day's budget."""
+    reason: str
+    """What is in doubt, and what the scan does about it."""
+    expected_gain: Bits
+    """How much of the doubt it is expected to settle."""
+
+
+class AnalysisReviewRequested(Event, kind="diffraction.analysis_review_requested"):
+    """An answer is in doubt and no scan would settle it: a person is asked to look at it."""
+
+    measurement_id: MeasurementId
+    """The measurement."""
+    sample_id: SampleId
+    """The vial, or the name that the file gave."""
+    priority: Fraction
+    """How urgent it is."""
+    question: str
+    """What is asked."""
+
+
+class AnalysisReviewDeferred(Event, kind="diffraction.analysis_review_deferred"):
+    """As many questions as people want in a day are asked; this one waits, and is not lost."""
+
+    measurement_id: MeasurementId
+    """The measurement."""
+    sample_id: SampleId
+    """The vial, or the name that the file gave."""
+    priority: Fraction
+    """How urgent it is: the most urgent is asked first."""
+    question: str
+    """What will be asked."""
+    until: AwareDatetime
+    """When the next day begins."""
+    waiting: Count
+    """How many wait now."""
+
+
+class ReviewsResumed(Event, kind="diffraction.reviews_resumed"):
+    """A new day began, and questions that were put off may be asked."""
+
+    since: AwareDatetime
+    """When it began."""
 
 
 class StandardMeasured(Event, kind="diffraction.standard_measured"):

@@ -33,6 +33,8 @@ StepId = Annotated[str, StringConstraints(min_length=1, max_length=160)]
 """One physical action; also the idempotency key that instruments are asked about."""
 MeasurementId = Annotated[str, StringConstraints(min_length=1, max_length=160)]
 """One measurement; also its idempotency key."""
+STANDARD_SCAN = "standard/"
+"""How the key of a measurement begins that was asked for to judge the diffractometer."""
 ReviewId = Annotated[str, _Name]
 """One question to a human."""
 ModelId = Annotated[str, _Name]
@@ -65,6 +67,16 @@ def candidate_of(vial: str) -> str:
     """The candidate that a vial was made of; a name that is no vial's comes back as it is."""
     head, mark, tail = vial.rpartition("-v")
     return head if mark and tail.isdigit() else vial
+
+
+def scan_of(sample: str, n: int = 1) -> str:
+    """Key of the `n`-th scan (from 1) of a vial."""
+    return f"{sample}/scan/{n}"
+
+
+def standard_scan(instrument: str, n: int) -> str:
+    """Key of the `n`-th scan (from 1) of a reference powder that the lab asks a diffractometer for."""
+    return f"{STANDARD_SCAN}{instrument}/{n}"
 
 
 def chain_id(campaign: str, candidate: str) -> UUID:

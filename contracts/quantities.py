@@ -34,6 +34,10 @@ Seconds = Annotated[float, Field(ge=0, le=3.2e7, json_schema_extra=_unit("s"))]
 """A span of time, up to a year."""
 Angstrom = Annotated[float, Field(gt=0, le=500, json_schema_extra=_unit("Angstrom"))]
 """A length in a crystal, or a wavelength."""
+AngstromSpan = Annotated[float, Field(ge=0, le=500, json_schema_extra=_unit("Angstrom"))]
+"""How far two such lengths may lie apart: an uncertainty; 0 where symmetry fixes the length."""
+Nanometre = Annotated[float, Field(ge=0, le=1e6, json_schema_extra=_unit("nm"))]
+"""A length between atoms and grains: a crystallite, or how well its size is known."""
 Millimetre = Annotated[float, Field(ge=-50, le=1000, json_schema_extra=_unit("mm"))]
 """A length in an instrument; signed for displacements."""
 Degrees = Annotated[float, Field(ge=0, le=180, json_schema_extra=_unit("deg"))]
@@ -52,5 +56,7 @@ SignedFraction = Annotated[float, Field(ge=-1, le=1, json_schema_extra=_unit("1"
 """A relative excess (positive) or deficit (negative)."""
 NonNegative = Annotated[float, Field(ge=0, json_schema_extra=_unit("1"))]
 """A number without unit that cannot be negative, such as a score or a residual."""
+Bits = Annotated[float, Field(ge=0, le=1000, json_schema_extra=_unit("bit"))]
+"""Information: one bit settles a question of which both answers were as likely."""
 Count = Annotated[int, Field(ge=0)]
 """How many."""

@@ -29,17 +29,51 @@ def _agent_faulted_2(old: Fields) -> dict[str, Any]:
     return {**old, "where": "not recorded by version 1"}
 
 
-def _campaign_started_2(old: Fields) -> dict[str, Any]:
-    """Before version 2 nobody calibrated a furnace: asked again, nobody may decide to."""
+def _in_laboratory(old: Fields, **told: Any) -> dict[str, Any]:
+    """A plan with more said of its laboratory."""
     plan = old.get("plan")
     laboratory = plan.get("laboratory") if isinstance(plan, dict) else None
     if not isinstance(plan, dict) or not isinstance(laboratory, dict):
         return dict(old)  # no campaign.started at all: whoever validates it says so
-    return {**old, "plan": {**plan, "laboratory": {**laboratory, "calibration_interval_days": 0.0}}}
+    return {**old, "plan": {**plan, "laboratory": {**laboratory, **told}}}
+
+
+def _campaign_started_2(old: Fields) -> dict[str, Any]:
+    """Before version 2 nobody calibrated a furnace: asked again, nobody may decide to."""
+    return _in_laboratory(old, calibration_interval_days=0.0)
+
+
+def _campaign_started_3(old: Fields) -> dict[str, Any]:
+    """Before version 3 nobody scanned standards, measured again or put answers to people."""
+    told = _in_laboratory(old, standard="")
+    if isinstance(plan := told.get("plan"), dict):
+        triage = {"rescans_per_sample": 0, "rescan_hours_per_day": 0.0, "reviews_per_day": 0}
+        told["plan"] = {**plan, "triage": triage}
+    return told
+
+
+UNTOLD = ("weight_fraction_su", "cell_su", "pseudo_cubic_su", "size_nm", "size_su_nm", "in_prediction_set", "texture",
+          "march_dollase")  # fmt: skip
+"""What an answer did not say of a phase before version 2."""
+
+
+def _analysis_2(old: Fields) -> dict[str, Any]:
+    """Before version 2 an answer told neither uncertainties nor classes, nor how likely a phase is missing."""
+    analysis = old.get("analysis")
+    if not isinstance(analysis, dict) or not isinstance(found := analysis.get("phases"), list | tuple):
+        return dict(old)  # a file that could not be read, or no analysis at all: whoever validates it says so
+    phases = [{**p, "members": [], **dict.fromkeys(UNTOLD)} if isinstance(p, dict) else p for p in found]
+    return {**old, "analysis": {**analysis, "phases": phases, "missing": None, "doubtful": []}}
 
 
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType(
-    {("presence.agent_faulted", 2): _agent_faulted_2, ("campaign.started", 2): _campaign_started_2}
+    {
+        ("presence.agent_faulted", 2): _agent_faulted_2,
+        ("campaign.started", 2): _campaign_started_2,
+        ("campaign.started", 3): _campaign_started_3,
+        ("diffraction.phases_identified", 2): _analysis_2,
+        ("diffraction.analysis_flagged", 2): _analysis_2,
+    }
 )
 """(kind, version it leads to) → the step from the version before."""
 
