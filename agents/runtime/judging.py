@@ -13,7 +13,7 @@ from agents.envelopes import Saying, seal
 from agents.errors import NotRecordedError
 from agents.runtime.lab import moment_of
 from agents.runtime.loop import ATTEMPTS
-from agents.runtime.past import Entry, Past, canonical
+from agents.runtime.past import Entry, Past
 from agents.runtime.verdicts import Judged, Replayed, Verdict
 from bus.errors import BlobCorruptError, BlobMissingError
 from contracts.envelope import Envelope
@@ -112,7 +112,7 @@ class Judge:
         self.result.compared[recorded.kind] += 1
         if not occasion.reaction.long:
             self._reached[agent] = max(self._reached.get(agent, 0), cause.sequence)
-        if canonical(remade) != recorded.canonical():
+        if recorded.as_told_then(remade) != recorded.canonical():
             self.result.differences.append(Judged(Verdict.OTHER, agent, cause, recorded, remade))
         elif self.keep_same:
             self.result.same.append(Judged(Verdict.SAME, agent, cause, recorded, remade))

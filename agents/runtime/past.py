@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -21,6 +22,7 @@ from contracts.event import Event
 from contracts.presence import AgentFaulted, AgentStarted, AgentStopped
 from contracts.review import ReviewDecided
 from contracts.synthesis import FurnaceNotCalibrated, StepCompleted, StepFailed
+from contracts.upcasters import read_event
 
 AT_ITS_END = "the campaign has ended"
 """Reason with which agents stop when everything is at rest."""
@@ -53,6 +55,23 @@ class Entry:
     def canonical(self) -> bytes:
         """The event as today's words tell it, with sorted keys."""
         return canonical(decode(self.payload))
+
+    def as_told_then(self, remade: Envelope) -> bytes:
+        """Canonical bytes of what is said now, but for what the version that the log has could not tell."""
+        then, version = orjson.loads(self.payload), remade.data.version
+        if (before := int(then["dataschema"].rpartition(":")[2])) < version:
+            words = _in_words_of(then["data"], orjson.loads(encode(remade))["data"])
+            remade = remade.model_copy(update={"data": read_event(self.kind, before, words)})
+        return canonical(remade)
+
+
+def _in_words_of(then: Any, now: Any) -> Any:
+    """Of a value, what an older one of its kind has words for."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        return {key: _in_words_of(then[key], value) for key, value in now.items() if key in then}
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        return [_in_words_of(one, other) for one, other in zip(then, now, strict=True)]
+    return now
 
 
 def canonical(envelope: Envelope) -> bytes:

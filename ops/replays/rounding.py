@@ -37,9 +37,11 @@ def departures(then: Any, now: Any, where: str = "") -> Iterator[tuple[str, Any,
 
 def documents(judged: Judged) -> tuple[Any, Any]:
     """What was said and what is said now, as JSON."""
-    then = orjson.loads(judged.recorded.canonical()) if judged.recorded else None
-    now = orjson.loads(canonical(judged.remade)) if judged.remade else None
-    return then, now
+    recorded, remade = judged.recorded, judged.remade
+    then = orjson.loads(recorded.canonical()) if recorded else None
+    if remade is None:
+        return then, None
+    return then, orjson.loads(recorded.as_told_then(remade) if recorded else canonical(remade))
 
 
 def rounding(judged: Judged, fetch: Fetch = lambda _: None) -> float | None:
