@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from agents.agent import folds, on
 from agents.candidate_book import CandidateBook, KeepsBook
-from agents.designs import design_of
+from agents.labels import doubt_about, found_off, label_of, row_of
+from agents.triaging import shows
 from contracts.campaigns import CampaignPlan, CampaignStarted
 from contracts.diffraction import (
-    Analysis,
     AnalysisFlagged,
     MeasurementFailed,
     MeasurementStarted,
-    PhaseFound,
     PhasesIdentified,
-    Verdict,
+    RescanRequested,
 )
 from contracts.event import Event
+from contracts.identifiers import STANDARD_SCAN
 from contracts.learning import (
     Metric,
     ModelRejected,
@@ -34,17 +33,6 @@ from contracts.planning import BatchClosed, ModelRef
 from contracts.scheduling import RunScheduled
 from contracts.synthesis import FurnaceCalibrated, SampleSynthesised
 
-if TYPE_CHECKING:
-    from science.surrogate.dataset import Labelled
-
-SURE = 0.5
-"""Confidence in the wanted phase below which a pattern teaches nothing."""
-MASS_TOLERANCE = 0.01
-"""Relative departure of the product mass from what conservation predicts that is still believed: three times what good
-weighing scatters, so that a powder that is 5 % off shows in most samples, and a dirty crucible in all."""
-STRAIN_OF_EVEN_POWDER = 0.0007
-STRAIN_PER_HETEROGENEITY = 0.012
-"""Microstrain of a homogeneous powder, and its growth with the spread of compositions."""
 UNITS = {"mae lattice": "Angstrom", "mae phase_fraction": "1"}
 
 
@@ -55,6 +43,10 @@ class RetrainerMemory(CandidateBook):
     made: dict[str, SampleSynthesised] = Field(default_factory=dict)
     asked: dict[str, str] = Field(default_factory=dict)
     """Vial → the measurement that the lab asked for."""
+    awaited: dict[str, str] = Field(default_factory=dict)
+    """Vial → the rescan that is to settle what is in doubt about it; its last one."""
+    held: dict[str, PhasesIdentified | AnalysisFlagged] = Field(default_factory=dict)
+    """Vial → the answer in doubt, which counts if the rescan shows nothing."""
     labels: list[ObservationRecorded] = Field(default_factory=list)
     furnaces: dict[str, str] = Field(default_factory=dict)
     """Run → its furnace."""
@@ -98,12 +90,30 @@ class Retrainer(KeepsBook[RetrainerMemory]):
         plan, since = self.memory.plan, self.memory.unproven.pop(event.furnace, [])
         off = plan is not None and abs(event.deviation) > plan.laboratory.max_deviation
         self.memory.newly = since if off else []
-        self.memory.doubtful |= dict.fromkeys(self.memory.newly, _found_off(event))
+        self.memory.doubtful |= dict.fromkeys(self.memory.newly, found_off(event))
 
     @folds(MeasurementStarted)
     def note_asked(self, event: MeasurementStarted) -> None:
         """Which measurement a vial is learnt from, once; other files of its name may be dropped at any time."""
         self.memory.asked[event.sample_id] = event.measurement_id
+
+    @folds(RescanRequested)
+    def await_rescan(self, event: RescanRequested) -> None:
+        """What a vial is learnt from is still to come."""
+        self.memory.awaited[event.sample_id] = event.measurement_id
+
+    @folds(PhasesIdentified, AnalysisFlagged)
+    def hold(self, event: PhasesIdentified | AnalysisFlagged) -> None:
+        """An answer in doubt is kept until the rescan is there."""
+        mine = self.memory.asked.get(event.sample_id) == event.measurement_id
+        if mine and self.memory.awaited.get(event.sample_id, event.measurement_id) != event.measurement_id:
+            self.memory.held[event.sample_id] = event
+
+    @folds(ObservationRecorded, ObservationWithheld)
+    def let_go(self, event: ObservationRecorded | ObservationWithheld) -> None:
+        """What became of a vial is known."""
+        if event.candidate_id is not None:
+            self.memory.held.pop(event.sample_id, None)
 
     @folds(ObservationRecorded)
     def keep_label(self, event: ObservationRecorded) -> None:
@@ -124,8 +134,10 @@ class Retrainer(KeepsBook[RetrainerMemory]):
 
     @on(PhasesIdentified, AnalysisFlagged, MeasurementFailed)
     async def label(self, event: PhasesIdentified | AnalysisFlagged | MeasurementFailed) -> AsyncIterator[Event]:
-        """A label, or the reason why there is none."""
+        """A label, or the reason why there is none; nothing yet while a rescan is to settle what is in doubt."""
         plan = self.memory.plan
+        if event.measurement_id.startswith(STANDARD_SCAN):
+            return  # it judges the diffractometer, and no sample
         made = self.memory.made.get(event.sample_id)
         if plan is None or made is None:
             yield ObservationWithheld(
@@ -137,11 +149,15 @@ class Retrainer(KeepsBook[RetrainerMemory]):
                 sample_id=event.sample_id, candidate_id=None, reason="nobody asked for this measurement of the sample"
             )
             return
-        if (doubt := _doubt(event, made) or self.memory.doubtful.get(event.sample_id)) is not None:
+        if self.memory.awaited.get(event.sample_id, event.measurement_id) != event.measurement_id:
+            return
+        if (before := self.memory.held.get(event.sample_id)) is not None and not shows(event):
+            event = before
+        if (doubt := doubt_about(event, made) or self.memory.doubtful.get(event.sample_id)) is not None:
             yield ObservationWithheld(sample_id=event.sample_id, candidate_id=made.candidate_id, reason=doubt)
             return
         assert isinstance(event, PhasesIdentified)  # noqa: S101  every other kind is a doubt
-        yield _label(event, made, plan, self.memory.batch_of(made.candidate_id) or "none")
+        yield label_of(event, made, plan, self.memory.batch_of(made.candidate_id) or "none")
 
     @on(FurnaceCalibrated)
     async def retract(self, _event: FurnaceCalibrated) -> AsyncIterator[Event]:
@@ -178,7 +194,7 @@ class Retrainer(KeepsBook[RetrainerMemory]):
         from science.surrogate.dataset import Dataset
         from science.surrogate.errors import SurrogateError
 
-        dataset = Dataset(tuple(_row(label, self.memory.made[label.sample_id]) for label in self.memory.labels))
+        dataset = Dataset(tuple(row_of(label, self.memory.made[label.sample_id]) for label in self.memory.labels))
         content = dataset.to_bytes()
         number = self.memory.models + 1
         name = f"m-{number:04d}"
@@ -217,87 +233,3 @@ class Retrainer(KeepsBook[RetrainerMemory]):
             n_observations=len(dataset.rows),
             metrics=metrics,
         )
-
-
-def _doubt(event: PhasesIdentified | AnalysisFlagged | MeasurementFailed, made: SampleSynthesised) -> str | None:
-    """Why nothing may be learnt, if so."""
-    if not made.steps_ok:
-        return f"a step of its making is doubtful: {'; '.join(made.doubts)}"
-    if abs(made.product_mass - made.expected_mass) > MASS_TOLERANCE * made.expected_mass:
-        return f"the product weighs {made.product_mass:.3f} g, conservation of mass expects {made.expected_mass:.3f} g"
-    if isinstance(event, MeasurementFailed):
-        return f"it could not be measured: {event.reason}"
-    if isinstance(event, AnalysisFlagged):
-        return f"its pattern is not accounted for: {event.reason}"
-    wanted = wanted_phase(event.analysis)
-    if wanted is None and event.analysis.verdict is not Verdict.IDENTIFIED:
-        return "no perovskite was found, but the pattern can be read in more than one way"
-    if wanted is not None and wanted.confidence < SURE:
-        return f"confidence in {wanted.name} is only {wanted.confidence:.2f}"
-    if wanted is not None and wanted.alternatives:
-        return f"{', '.join(wanted.alternatives)} would fit as well as {wanted.name}"
-    return None
-
-
-def _found_off(event: FurnaceCalibrated) -> str:
-    than = "hotter" if event.deviation > 0 else "colder"
-    known = "" if event.uncertainty is None else f" (within {event.uncertainty:g} K)"
-    return (
-        f"{event.furnace}, where it was fired, was found {abs(event.deviation):.1f} K{known} {than} than it said "
-        f"when it was calibrated on {event.calibrated_at:%Y-%m-%d}"
-    )
-
-
-def wanted_phase(analysis: Analysis) -> PhaseFound | None:
-    """The perovskite with the largest share, if there is one."""
-    perovskites = [p for p in analysis.phases if p.pseudo_cubic is not None]
-    return max(perovskites, key=lambda p: p.weight_fraction, default=None)
-
-
-def _label(event: PhasesIdentified, made: SampleSynthesised, plan: CampaignPlan, batch_id: str) -> ObservationRecorded:
-    import numpy as np
-
-    from science.acquisition.objective import Objective
-    from science.chemistry.solid_solutions import CUBICITY
-
-    wanted = wanted_phase(event.analysis)
-    family = design_of(made.composition, made.recipe).family
-    lattice = fraction = cubicity = uneven = None
-    utility = 0.0
-    if wanted is not None and wanted.pseudo_cubic is not None:
-        lattice, fraction = wanted.pseudo_cubic, wanted.weight_fraction
-        cubicity = CUBICITY[wanted.space_group]
-        strain = wanted.microstrain or 0.0
-        uneven = min(max((strain - STRAIN_OF_EVEN_POWDER) / STRAIN_PER_HETEROGENEITY, 0.0), 1.0)
-        objective = Objective(plan.goal.lattice, plan.goal.lattice_scale)
-        values = (np.array(v) for v in (lattice, fraction, cubicity, uneven))
-        utility = float(np.clip(objective.utility(*values), 0, 1))
-    near = lattice is not None and abs(lattice - plan.goal.lattice) <= plan.goal.lattice_tolerance
-    return ObservationRecorded(
-        sample_id=event.sample_id,
-        candidate_id=made.candidate_id,
-        batch_id=batch_id,
-        measurement_id=event.measurement_id,
-        composition=made.composition,
-        family=family,
-        lattice=lattice,
-        phase_fraction=fraction or 0.0,
-        cubicity=cubicity,
-        heterogeneity=uneven,
-        utility=utility,
-        success=bool(near and cubicity == 1.0 and (fraction or 0.0) >= plan.goal.min_phase_fraction),
-    )
-
-
-def _row(label: ObservationRecorded, made: SampleSynthesised) -> Labelled:
-    from science.surrogate.dataset import Labelled
-
-    nan = float("nan")
-    return Labelled(
-        sample=label.sample_id,
-        design=design_of(made.composition, made.recipe),
-        lattice=nan if label.lattice is None else label.lattice,
-        phase_fraction=label.phase_fraction,
-        cubicity=nan if label.cubicity is None else label.cubicity,
-        heterogeneity=nan if label.heterogeneity is None else label.heterogeneity,
-    )

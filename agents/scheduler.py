@@ -11,6 +11,7 @@ from pydantic import Field
 from agents.agent import folds, on
 from agents.candidate_book import CandidateBook, Fate, KeepsBook
 from contracts.campaigns import CampaignPaused, CampaignPlan, CampaignResumed, CampaignStarted, ScanSettings
+from contracts.diffraction import RescanRequested
 from contracts.event import Event
 from contracts.identifiers import vial_of
 from contracts.planning import CandidateProposed
@@ -26,6 +27,8 @@ LOADING = timedelta(minutes=10)
 """Planned time to load or unload one vial."""
 CALIBRATION = timedelta(hours=4)
 """Planned time to heat a furnace, hold it against the reference thermocouple and let it cool."""
+WITHOUT_STANDARD = 2
+"""Reservations of a run: its furnace, and the diffractometer for its vials; between them one for a standard, if due."""
 MARGIN = 1.05
 """Planned times are stretched by this, so that a slow run does not push the next one."""
 
@@ -46,6 +49,8 @@ class SchedulerMemory(CandidateBook):
     """Furnace → when it was calibrated last, or will be by what is booked."""
     uncalibrated: list[str] = Field(default_factory=list)
     """Furnaces that cannot be asked to be calibrated."""
+    standard_at: datetime | None = None
+    """For when the last scan of a standard was booked."""
     runs: int = 0
     paused: bool = False
 
@@ -122,6 +127,14 @@ class Scheduler(KeepsBook[SchedulerMemory]):
             self.memory.booked_until[reservation.instrument] = max(booked or reservation.end, reservation.end)
         if event.calibration is not None:
             self._note_calibration(event.furnace, event.calibration.end)
+        if len(event.reservations) > WITHOUT_STANDARD:
+            self.memory.standard_at = event.reservations[1].start
+
+    @folds(RescanRequested)
+    def note_rescan(self, event: RescanRequested) -> None:
+        """A scan that nobody had planned takes time of the diffractometer."""
+        since = max(self.memory.booked_until.get(event.instrument, self.now), self.now)
+        self.memory.booked_until[event.instrument] = since + scan_length(event.scan)
 
     @folds(FurnaceCalibrated)
     def note_calibrated(self, event: FurnaceCalibrated) -> None:
@@ -208,6 +221,8 @@ class _Diary:
         start = calibration.end if calibration else self.free(furnace)
         fired = start + length
         measured = self.free(diffractometer, fired)
+        standard = self._standard(measured)
+        measured = standard[-1].end if standard else measured
         scans = scan_length(self.plan.scan) * len(load)
         memory.runs += 1
         memory.booked_until |= {furnace: fired, diffractometer: measured + scans}
@@ -222,10 +237,21 @@ class _Diary:
             ),
             reservations=(
                 Reservation(instrument=furnace, start=start, end=fired),
+                *standard,
                 Reservation(instrument=diffractometer, start=measured, end=measured + scans),
             ),
             calibration=calibration,
         )
+
+    def _standard(self, start: datetime) -> tuple[Reservation, ...]:
+        """Time of the diffractometer for a standard before the vials, if one will be due; the analyser decides."""
+        laboratory, last = self.plan.laboratory, self.memory.standard_at
+        interval = timedelta(days=laboratory.standard_interval_days)
+        if not laboratory.standard or not interval or (last is not None and start - last < interval):
+            return ()
+        self.memory.standard_at = start
+        end = start + scan_length(self.plan.scan)
+        return (Reservation(instrument=laboratory.diffractometer, start=start, end=end),)
 
     def _calibration(self, furnace: str, length: timedelta) -> Reservation | None:
         start, last = self.free(furnace), self.memory.calibrated.get(furnace)

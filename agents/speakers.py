@@ -54,6 +54,10 @@ AGENTS: Mapping[str, tuple[type[Event], ...]] = {
         diffraction.AnalysisFlagged,
         diffraction.StandardMeasured,
         diffraction.DriftDetected,
+        diffraction.RescanRequested,
+        diffraction.AnalysisReviewRequested,
+        diffraction.AnalysisReviewDeferred,
+        diffraction.ReviewsResumed,
     ),
     Retrainer.name: (
         learning.ObservationRecorded,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.retrainer import wanted_phase
+from agents.labels import wanted_phase
 from contracts.campaigns import Goal
 from contracts.learning import ObservationRecorded
 from contracts.trust import CandidateCleared, CandidateRefused

@@ -7,7 +7,8 @@ import hashlib
 import pytest
 
 from agents.designs import design_of
-from agents.retrainer import MASS_TOLERANCE, SURE, Retrainer, wanted_phase
+from agents.labels import MASS_TOLERANCE, SURE, wanted_phase
+from agents.retrainer import Retrainer
 from contracts.diffraction import AnalysisFlagged, MeasurementFailed
 from contracts.learning import (
     ModelRejected,

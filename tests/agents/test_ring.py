@@ -12,6 +12,15 @@ from hypothesis import strategies as st
 from agents.runtime import Lab, Runtime
 from bus.subjects import is_dead_letter
 from contracts.campaigns import CampaignFinished
+from contracts.diffraction import (
+    AnalysisReviewDeferred,
+    AnalysisReviewRequested,
+    MeasurementFailed,
+    PatternMeasured,
+    RescanRequested,
+    ReviewsResumed,
+)
+from contracts.identifiers import scan_of
 from contracts.learning import ModelReleased, ObservationRecorded, ObservationRetracted, ObservationWithheld
 from contracts.planning import BatchClosed, CandidateProposed
 from contracts.review import ReviewDecided
@@ -23,6 +32,8 @@ from tests.agents.lab import CAMPAIGN, House, campaign
 from tests.agents.world import Dice, World
 from tests.contracts.examples import EPOCH, plan
 
+PEOPLE = AnalysisReviewRequested | AnalysisReviewDeferred | ReviewsResumed
+"""What is said of people's time."""
 LIMIT = plan().laboratory.max_deviation
 TROUBLE = {
     "judge": {"refused": 0.15, "hard-refused": 0.1, "escalated": 0.2, "nan": 0.05},
@@ -70,6 +81,17 @@ def found_off(said: list, name: str) -> bool:
     return bool(after) and abs(after[0].deviation) > LIMIT
 
 
+def check_triage(said: list) -> None:
+    """A vial is measured again once at most, and what people are asked or told to wait for is asked in the end."""
+    rescans = Counter(e.sample_id for e in said if isinstance(e, RescanRequested))
+    assert max(rescans.values(), default=1) == 1
+    ended = {e.measurement_id for e in said if isinstance(e, PatternMeasured | MeasurementFailed)}
+    assert {e.measurement_id for e in said if isinstance(e, RescanRequested)} <= ended
+    asked = Counter(e.measurement_id for e in said if isinstance(e, AnalysisReviewRequested))
+    assert {e.measurement_id for e in said if isinstance(e, AnalysisReviewDeferred)} <= set(asked)
+    assert max(asked.values(), default=1) == 1, "nobody is asked twice"
+
+
 async def check_the_whole(world: World, lab: House) -> None:
     """Every proposal ended once, in a vial or in a logged refusal, and the books agree."""
     said = [recorded.envelope.data for recorded in await lab.log()]
@@ -103,11 +125,13 @@ async def check_the_whole(world: World, lab: House) -> None:
     [finished] = [e for e in said if isinstance(e, CampaignFinished)]
     kept = [label for name, label in labels.items() if name not in withdrawn]
     assert finished.successes == sum(label.success for label in kept)
-    assert said[-1] is finished
+    late = said[said.index(finished) + 1 :]
+    assert all(isinstance(e, PEOPLE) for e in late), "afterwards people are asked what they had no time for"
     assert finished.samples == sum(vials.values())
     assert world.begun.keys() <= {e.key for e in said if isinstance(e, StepStarted)} | {
-        f"{e.sample_id}/scan/1" for e in said if isinstance(e, SampleSynthesised)
-    }
+        scan_of(e.sample_id) for e in said if isinstance(e, SampleSynthesised)
+    } | {e.measurement_id for e in said if isinstance(e, RescanRequested)}
+    check_triage(said)
     assert max(world.begun.values(), default=1) == 1, "no action is begun twice"
     assert max(world.reviewer.asked.values(), default=1) == 1, "nobody is asked twice"
     assert await lab.faults() == []

@@ -12,7 +12,11 @@ from ops.equipment import AGENTS as CREW
 
 ROOT = Path(agents.__file__).parent
 NAMES = {kind.__name__: kind for kind in kinds()}
-FILES = {"synthesis_robot": ("synthesis_robot", "calibrating")}
+FILES = {
+    "synthesis_robot": ("synthesis_robot", "calibrating"),
+    "xrd_analyser": ("xrd_analyser", "measuring", "triaging", "instrument_check"),
+    "retrainer": ("retrainer", "labels"),
+}
 """Agents whose events are made in more than one file."""
 
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from agents.instrument_check import standard_in
 from agents.workers import Workers
-from agents.xrd_analyser import XrdAnalyser, standard_in
+from agents.xrd_analyser import XrdAnalyser
 from contracts.diffraction import (
     AnalysisFlagged,
     DriftDetected,
@@ -193,9 +194,9 @@ async def test_an_unknown_sample_may_hold_what_the_campaign_works_with() -> None
     world, asked = World(), []
     identify = world.workers.identify_bytes
 
-    def watched(name, content, elements, nominal, wavelength, library):
+    def watched(name, content, elements, nominal, *how):
         asked.append((elements, nominal))
-        return identify(name, content, elements, nominal, wavelength, library)
+        return identify(name, content, elements, nominal, *how)
 
     world.workers.identify_bytes = watched
     world.diffractometer = Inbox(world, ("Probe-7", b"Probe-7", ""))
@@ -213,11 +214,11 @@ async def test_an_unknown_sample_may_hold_what_the_campaign_works_with() -> None
 async def test_what_is_not_accounted_for_is_flagged_with_what_was_found() -> None:
     """Clear lines that belong to nothing are named by their place and spacing."""
     said = await house(World(Dice(fixed={"pattern": "unknown"}))).hear(made(1))
-    assert isinstance(said[-1], AnalysisFlagged)
-    assert said[-1].reason == (
+    [flagged] = [e for e in said if isinstance(e, AnalysisFlagged)]
+    assert flagged.reason == (
         "1 clear line belongs to no known phase, the strongest at 30.00 degrees (d = 2.980 angstrom)"
     )
-    assert said[-1].analysis.unexplained_lines
+    assert flagged.analysis.unexplained_lines
 
 
 async def test_garbage_is_flagged_by_the_real_reader() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.retrainer import MASS_TOLERANCE
+from agents.labels import MASS_TOLERANCE
 from contracts.instruments import REFERENCE, SHOWN, StepKind, StepReport, StepRequest, StepSample
 from contracts.materials import Composition
 from contracts.recipe import Vessel

@@ -1,0 +1,126 @@
+"""What a measured sample teaches, if anything: labels, rows to train on, and reasons why there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agents.designs import design_of
+from contracts.campaigns import CampaignPlan
+from contracts.diffraction import (
+    Analysis,
+    AnalysisFlagged,
+    MeasurementFailed,
+    PhaseFound,
+    PhasesIdentified,
+    Verdict,
+)
+from contracts.learning import ObservationRecorded
+from contracts.synthesis import FurnaceCalibrated, SampleSynthesised
+
+if TYPE_CHECKING:
+    from science.surrogate.dataset import Labelled
+
+SURE = 0.5
+"""Confidence in the wanted phase below which a pattern teaches nothing."""
+MASS_TOLERANCE = 0.01
+"""Relative departure of the product mass from what conservation predicts that is still believed: three times what good
+weighing scatters, so that a powder that is 5 % off shows in most samples, and a dirty crucible in all."""
+STRAIN_OF_EVEN_POWDER = 0.0007
+STRAIN_PER_HETEROGENEITY = 0.012
+"""Microstrain of a homogeneous powder, and its growth with the spread of compositions."""
+
+
+def doubt_about(event: PhasesIdentified | AnalysisFlagged | MeasurementFailed, made: SampleSynthesised) -> str | None:
+    """Why nothing may be learnt, if so."""
+    if not made.steps_ok:
+        return f"a step of its making is doubtful: {'; '.join(made.doubts)}"
+    if abs(made.product_mass - made.expected_mass) > MASS_TOLERANCE * made.expected_mass:
+        return f"the product weighs {made.product_mass:.3f} g, conservation of mass expects {made.expected_mass:.3f} g"
+    if isinstance(event, MeasurementFailed):
+        return f"it could not be measured: {event.reason}"
+    if isinstance(event, AnalysisFlagged):
+        return f"its pattern is not accounted for: {event.reason}"
+    wanted = wanted_phase(event.analysis)
+    if wanted is None and event.analysis.verdict is not Verdict.IDENTIFIED:
+        return "no perovskite was found, but the pattern can be read in more than one way"
+    if wanted is not None and wanted.confidence < SURE:
+        return f"confidence in {wanted.name} is only {wanted.confidence:.2f}"
+    if wanted is not None and wanted.alternatives:
+        return f"{', '.join(wanted.alternatives)} would fit as well as {wanted.name}"
+    return None
+
+
+def found_off(event: FurnaceCalibrated) -> str:
+    """Why what a furnace made is doubtful after this calibration."""
+    than = "hotter" if event.deviation > 0 else "colder"
+    known = "" if event.uncertainty is None else f" (within {event.uncertainty:g} K)"
+    return (
+        f"{event.furnace}, where it was fired, was found {abs(event.deviation):.1f} K{known} {than} than it said "
+        f"when it was calibrated on {event.calibrated_at:%Y-%m-%d}"
+    )
+
+
+def wanted_phase(analysis: Analysis) -> PhaseFound | None:
+    """The perovskite with the largest share, if there is one."""
+    perovskites = [p for p in analysis.phases if p.pseudo_cubic is not None]
+    return max(perovskites, key=lambda p: p.weight_fraction, default=None)
+
+
+def label_of(
+    event: PhasesIdentified, made: SampleSynthesised, plan: CampaignPlan, batch_id: str
+) -> ObservationRecorded:
+    """The label that an answer becomes.
+
+    Args:
+        event: the answer.
+        made: what was measured.
+        plan: says what is good.
+        batch_id: of its proposal.
+    """
+    import numpy as np
+
+    from science.acquisition.objective import Objective
+    from science.chemistry.solid_solutions import CUBICITY
+
+    wanted = wanted_phase(event.analysis)
+    family = design_of(made.composition, made.recipe).family
+    lattice = fraction = cubicity = uneven = None
+    utility = 0.0
+    if wanted is not None and wanted.pseudo_cubic is not None:
+        lattice, fraction = wanted.pseudo_cubic, wanted.weight_fraction
+        cubicity = CUBICITY[wanted.space_group]
+        strain = wanted.microstrain or 0.0
+        uneven = min(max((strain - STRAIN_OF_EVEN_POWDER) / STRAIN_PER_HETEROGENEITY, 0.0), 1.0)
+        objective = Objective(plan.goal.lattice, plan.goal.lattice_scale)
+        values = (np.array(v) for v in (lattice, fraction, cubicity, uneven))
+        utility = float(np.clip(objective.utility(*values), 0, 1))
+    near = lattice is not None and abs(lattice - plan.goal.lattice) <= plan.goal.lattice_tolerance
+    return ObservationRecorded(
+        sample_id=event.sample_id,
+        candidate_id=made.candidate_id,
+        batch_id=batch_id,
+        measurement_id=event.measurement_id,
+        composition=made.composition,
+        family=family,
+        lattice=lattice,
+        phase_fraction=fraction or 0.0,
+        cubicity=cubicity,
+        heterogeneity=uneven,
+        utility=utility,
+        success=bool(near and cubicity == 1.0 and (fraction or 0.0) >= plan.goal.min_phase_fraction),
+    )
+
+
+def row_of(label: ObservationRecorded, made: SampleSynthesised) -> Labelled:
+    """The label as models are trained on it."""
+    from science.surrogate.dataset import Labelled
+
+    nan = float("nan")
+    return Labelled(
+        sample=label.sample_id,
+        design=design_of(made.composition, made.recipe),
+        lattice=nan if label.lattice is None else label.lattice,
+        phase_fraction=label.phase_fraction,
+        cubicity=nan if label.cubicity is None else label.cubicity,
+        heterogeneity=nan if label.heterogeneity is None else label.heterogeneity,
+    )
