@@ -28,8 +28,9 @@ class Child:
 
     Attributes:
         name: what people call it.
-        words: module and options; asked for at each start, since they may depend on what was heard before.
-        log: file for what it says to nobody.
+        words: options of Python, such as ``-m`` and a module; asked for at each start, since they may depend on what
+            was heard before.
+        log: file for what it says to nobody; each life adds to it.
         heard: called with each line of its standard output, a JSON object.
         died: called with its last words when it ends unasked.
         greeting: what each new life is told first.
@@ -92,7 +93,7 @@ class Child:
                 pause = FIRST_PAUSE
                 self._hear(line)
             code = await process.wait()
-            self.died(f"{self.name} ended with code {code} and is started again. {self._last_words()}".strip())
+            self.died(f"{self.name} ended with code {code} and is started again. {self.last_words()}".strip())
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             process = await self._start()
@@ -107,16 +108,17 @@ class Child:
 
     async def _start(self) -> Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             process = self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *self.words(), stdin=PIPE, stdout=PIPE, stderr=log, limit=LONGEST_LINE,
+                sys.executable, *self.words(), stdin=PIPE, stdout=PIPE, stderr=log, limit=LONGEST_LINE,
                 start_new_session=True,
             )  # fmt: skip  # Ctrl-C is for us; we end it when nobody needs it any more
         for words in self.greeting():
             await self.say(words)
         return process
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The last line that it wrote to its log; empty if it wrote none."""
         with suppress(OSError):
             lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
             return (lines or [""])[-1][-400:]

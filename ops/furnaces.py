@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from agents.drivers.mqtt import MqttSynthesiser
 from contracts.errors import InstrumentError
 from contracts.instruments import ActionState, Clock, StepKind, StepReport, StepRequest, Synthesiser
 from contracts.wire import ROOT, Broker, Topics
+from ops.children import Child
 from simulators.bad_line import BadLine
 from simulators.bench import Bench
 from simulators.journal import Journal
@@ -31,10 +31,6 @@ SIMULATED_ROOT = "simulated"
 """First level of the topics of simulated furnaces: no real one ever listens there."""
 READY_WITHIN = 60.0
 """Real seconds that a furnace's server may take to come up."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 15.0
-"""Real seconds before a furnace's server that died is started again; the pause doubles while it dies at once."""
-GOODBYE = 5.0
-"""Real seconds that it may take to end."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +142,14 @@ class FurnaceServer:
 
     def __init__(self, topics: Topics, wire: Wire, stage: Stage) -> None:
         self.name, self.wire = topics.name, wire
-        self.log = stage.folder / f"{topics.name}.log"
-        self._words = [
-            sys.executable, "-m", "simulators.wire.mqtt_furnace", "--url", wire.broker, "--name", topics.name,
+        self._up: asyncio.Future[bool] | None = None
+        words = (
+            "-m", "simulators.wire.mqtt_furnace", "--url", wire.broker, "--name", topics.name,
             "--root", topics.root, "--seed", str(stage.bench.seed), "--folder", str(stage.folder),
             "--faults", stage.bench.faults.rates.model_dump_json(), "--until-stdin-ends",
-        ]  # fmt: skip
-        self._process: Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        )  # fmt: skip
+        log = stage.folder / f"{topics.name}.log"
+        self.child = Child(f"The server of {topics.name}", lambda: words, log, self._heard, self._died)
 
     async def open(self) -> None:
         """Starts it, and from then on again whenever it dies.
@@ -161,58 +157,27 @@ class FurnaceServer:
         Raises:
             InstrumentError: it does not come up, and its last words.
         """
-        process = self._process = await self._start()
-        assert process.stdout is not None  # noqa: S101  it is a pipe
+        self._up = asyncio.get_running_loop().create_future()
+        await self.child.open()
         try:
             async with asyncio.timeout(READY_WITHIN):
-                ready = await process.stdout.readline()
+                up = await self._up
         except TimeoutError:
-            ready = b""
-        if not ready:
-            raise InstrumentError(
-                self.name, f"Expected the server of {self.name} to come up, got: {self._last_words()}"
-            )
-        self._keeper = asyncio.create_task(self._keep(process))
+            up = False
+        if not up:
+            said = self.child.last_words() or "it said nothing."
+            raise InstrumentError(self.name, f"Expected the server of {self.name} to come up, got: {said}")
 
     async def close(self) -> None:
         """Ends it."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
-        if (process := self._process) is None or process.returncode is not None:
-            return
-        assert process.stdin is not None  # noqa: S101  it is a pipe
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(GOODBYE):
-                await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await self.child.close()
 
-    async def _keep(self, process: Process) -> None:
-        pause = FIRST_PAUSE
-        while True:
-            assert process.stdout is not None  # noqa: S101  it is a pipe
-            async for _ready in process.stdout:
-                pause = FIRST_PAUSE
-            code = await process.wait()
-            self.wire.told(
-                f"Expected the server of {self.name} to go on running, got its end with code {code}: "
-                f"{self._last_words()} It is started again and goes on from its journal."
-            )
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-            process = self._process = await self._start()
+    def _heard(self, _ready: Mapping[str, Any]) -> None:
+        if self._up is not None and not self._up.done():
+            self._up.set_result(True)
 
-    async def _start(self) -> Process:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *self._words, stdin=PIPE, stdout=PIPE, stderr=log, start_new_session=True
-            )  # Ctrl-C is for us; we end it when nobody needs it any more
-
-    def _last_words(self) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return (lines or ["it said nothing."])[-1][-400:]
+    def _died(self, words: str) -> None:
+        if self._up is not None and not self._up.done():
+            self._up.set_result(False)
+        else:
+            self.wire.told(f"{words} It goes on from its journal.")

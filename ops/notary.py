@@ -203,7 +203,7 @@ class Notary:
         return self.folder / WITNESS / "address.json"
 
     def _writer_words(self) -> Sequence[str]:
-        words = ["bus.ledger", "--url", self.url, "--ledger", str(self.folder / LEDGER)]
+        words = ["-m", "bus.ledger", "--url", self.url, "--ledger", str(self.folder / LEDGER)]
         words += ["--keys", str(self.folder / KEYS)]
         if self.identity is not None:
             words += ["--identity", str(self.identity)]
@@ -216,7 +216,7 @@ class Notary:
 
     def _witness_words(self, trusted: Sequence[str]) -> Sequence[str]:
         state = self.folder / WITNESS
-        words = ["ops.cli", "witness", "--key", str(self.folder / WITNESS_KEY), "--state", str(state)]
+        words = ["-m", "ops.cli", "witness", "--key", str(self.folder / WITNESS_KEY), "--state", str(state)]
         for key in trusted:
             words += ["--trust", key]
         return [*words, "--listen", "127.0.0.1:0", "--json", "--card", str(self._card())]

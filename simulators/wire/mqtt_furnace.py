@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -87,7 +88,7 @@ async def serve(post: Post, desk: Desk) -> None:
                 try:
                     await _listen(post, client)
                     said = ""
-                    _tell(sys.stdout, "ready")
+                    _tell(sys.stdout, json.dumps({"ready": post.topics.name}))
                     async for message in client.messages:
                         pause = FIRST_PAUSE
                         await _hear(post, desk, client, message)

@@ -101,7 +101,7 @@ class Fire:
             async with kept_alive(server, lambda: None):
                 bus = await JetStreamBus.connect(server.url, BlobStore(self.folder / "blobs"), within=60)
                 notary = Notary(self.folder, server.url, OUR_OWN, lambda _: None, lambda a: self._wrong(a.detail))
-                words = ["tests.chaos.echo", "--url", server.url, "--folder", str(self.folder)]
+                words = ["-m", "tests.chaos.echo", "--url", server.url, "--folder", str(self.folder)]
                 runtime = Child(
                     "The runtime", lambda: words, self.folder / "echo.log", self.heard.append, lambda _: None
                 )

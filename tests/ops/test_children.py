@@ -32,7 +32,7 @@ async def child(folder: Path, **changes: Any) -> AsyncIterator[tuple[Child, list
     """A child that repeats what it is told, what was heard of it, and how it died."""
     heard: list[Mapping[str, Any]] = []
     deaths: list[str] = []
-    made = Child("The parrot", lambda: ["parrot"], folder / "log", heard.append, deaths.append, **changes)
+    made = Child("The parrot", lambda: ["-m", "parrot"], folder / "log", heard.append, deaths.append, **changes)
     before = os.environ.get("PYTHONPATH", "")
     (folder / "parrot.py").write_text(PROGRAM)
     os.environ["PYTHONPATH"] = f"{folder}:{before}"
@@ -82,7 +82,7 @@ def test_it_does_not_outlive_its_parent(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom ops.children import Child\n"
         "async def main():\n"
-        "    c = Child('x', lambda: ['parrot'], Path('log'), lambda w: print(w['pid'], flush=True), print)\n"
+        "    c = Child('x', lambda: ['-m', 'parrot'], Path('log'), lambda w: print(w['pid'], flush=True), print)\n"
         "    await c.open()\n    await asyncio.sleep(60)\nasyncio.run(main())\n"
     )
     path = f"{environment()['PYTHONPATH']}:{tmp_path}"

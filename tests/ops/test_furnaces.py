@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from bus.server import EmbeddedServer
 from contracts.errors import InstrumentError
 from contracts.instruments import ActionState
 from contracts.wire import Topics
-from ops import furnaces
+from ops import children, furnaces
 from ops.furnaces import Furnaces, FurnaceServer, Stage, Wire
 from simulators.bench import Bench
 from simulators.faults import FaultRates, Faults, Message
@@ -25,14 +24,15 @@ from tests.clock import SkippingClock
 from tests.promises.synthesiser_promises import step
 from tests.simulators.lab import FLAWLESS
 
-READY = "print('ready', flush=True); import sys; sys.stdin.read()"
+SAYS_READY = "print('{}', flush=True)"
+READY = f"{SAYS_READY}; import sys; sys.stdin.read()"
 
 
 def _server(folder: Path, program: str, told: list[str]) -> FurnaceServer:
     """A server that runs a line of Python instead of a furnace."""
     stage = Stage("small-1", Bench(1, Faults(1, FLAWLESS)), folder)
     server = FurnaceServer(Topics("furnace-1"), Wire("mqtt://127.0.0.1:1", told.append), stage)
-    server._words = [sys.executable, "-c", program]
+    server.child.words = lambda: ("-c", program)
     return server
 
 
@@ -53,8 +53,8 @@ async def test_a_program_that_says_nothing_is_not_waited_for_for_ever(
     with pytest.raises(InstrumentError, match="it said nothing"):
         await server.open()
     await server.close()
-    assert server._process is not None
-    assert server._process.returncode == 0
+    assert server.child._process is not None
+    assert server.child._process.returncode == 0
 
 
 async def test_a_program_that_dies_is_started_again_and_that_is_told(tmp_path: Path) -> None:
@@ -64,12 +64,12 @@ async def test_a_program_that_dies_is_started_again_and_that_is_told(tmp_path: P
     await server.open()
     pids = []
     for n in range(1, 3):
-        assert server._process is not None
-        pids.append(server._process.pid)
+        assert server.child._process is not None
+        pids.append(server.child._process.pid)
         os.kill(pids[-1], signal.SIGKILL)
-        await until(lambda n=n: len(told) == n and server._process.pid not in pids)
-    assert all("got its end with code -9" in t for t in told)
-    last = server._process
+        await until(lambda n=n: len(told) == n and server.child._process.pid not in pids)
+    assert all("ended with code -9" in t for t in told)
+    last = server.child._process
     await server.close()
     assert last.returncode == 0
     assert len(told) == 2
@@ -77,12 +77,12 @@ async def test_a_program_that_dies_is_started_again_and_that_is_told(tmp_path: P
 
 async def test_a_program_that_does_not_want_to_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing its stdin asks; after that nobody asks."""
-    monkeypatch.setattr(furnaces, "GOODBYE", 0.2)
-    server = _server(tmp_path, "print('ready', flush=True); import time; time.sleep(600)", [])
+    monkeypatch.setattr(children, "GOODBYE", 0.2)
+    server = _server(tmp_path, f"{SAYS_READY}; import time; time.sleep(600)", [])
     await server.open()
     await server.close()
-    assert server._process is not None
-    assert server._process.returncode == -signal.SIGKILL
+    assert server.child._process is not None
+    assert server.child._process.returncode == -signal.SIGKILL
 
 
 @pytest.fixture

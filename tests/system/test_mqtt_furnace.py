@@ -59,7 +59,7 @@ async def test_a_furnace_that_is_killed_in_every_firing_heats_nothing_twice(
     assert process.returncode == 0, stderr
     far = json.loads(stdout.splitlines()[-1])
     assert len(killed) == len([e for e in _entries(out) if e["step"] == "fire"]) >= 2
-    ends = [t for t in far["instrument_troubles"] if "got its end with code -9" in t]
+    ends = [t for t in far["instrument_troubles"] if "ended with code -9" in t]
     assert len(ends) == len(killed)
     assert far["decisions_sha256"] == near["decisions_sha256"]
     assert far["best"] == near["best"]

@@ -98,7 +98,7 @@ def test_it_ends_with_whoever_started_it(url: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdout.readline() == '{"ready": "f"}\n'
     process.stdin.close()
     assert process.wait(60) == 0
 
