@@ -11,6 +11,7 @@ import typer
 from ops.asking import cli as asking
 from ops.ledgering.command import app as ledger_app
 from ops.libraries import app as library_app
+from ops.plotting import command as plotting
 
 app = typer.Typer(
     name="athanor",
@@ -285,6 +286,7 @@ def witness(
 
 app.add_typer(ledger_app)
 app.add_typer(library_app)
+app.command()(plotting.plot_drift)
 app.command()(asking.query)
 app.command()(asking.trace)
 app.command()(asking.export)

@@ -83,12 +83,14 @@ class Judge:
         name: of the powder.
         certificate: whose lattice it has.
         found: what it says.
+        began: when it was measured, as the file says.
     """
 
     file: Path
     name: str
     certificate: str
     found: Alignment
+    began: str = ""
 
     @property
     def told(self) -> dict[str, Any]:
@@ -139,7 +141,8 @@ def judged_by(file: Path, name: str, wavelength: float | None) -> Judge:
     if standard is None:
         raise ValueError(f"Expected one of {', '.join(STANDARDS)} as the name of a standard, got {name!r}.")
     pattern = read_pattern(file, wavelength=wavelength)
-    return Judge(file, name, standard.certificate, aligned(pattern, standard, wavelength=wavelength))
+    found = aligned(pattern, standard, wavelength=wavelength)
+    return Judge(file, name, standard.certificate, found, pattern.provenance.began)
 
 
 def chosen_axis(text: str | None) -> Axis | None:

@@ -116,32 +116,63 @@ def drifts(readings: Sequence[Reading], quiet: float = QUIET) -> list[Drift]:
         readings: in order of days.
         quiet: readings between two false alarms, on average.
     """
+    return followed(readings, quiet)[0]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How an instrument stood at a reading, as a control chart shows it.
+
+    Attributes:
+        centre: degrees 2θ of the mean that it is held against.
+        up: sum by which readings lie above it, in standard deviations.
+        down: the same below.
+    """
+
+    centre: float
+    up: float
+    down: float
+
+
+def followed(readings: Sequence[Reading], quiet: float = QUIET) -> tuple[list[Drift], list[Watch]]:
+    """All drifts, and the sums that gave them away: one for each reading, with its sums before they begin anew.
+
+    Args:
+        readings: in order of days.
+        quiet: readings between two false alarms, on average.
+    """
     found: list[Drift] = []
-    begin = 0
-    while (drift := _first(readings, begin, threshold_for(quiet))) is not None:
+    watched: list[Watch] = []
+    begin, threshold = 0, threshold_for(quiet)
+    while begin < len(readings):
+        drift, seen = _first(readings, begin, threshold)
+        watched += seen if not watched else seen[1:]
+        if drift is None:
+            break
         found.append(drift)
         begin = drift.found
-    return found
+    return found, watched
 
 
-def _first(readings: Sequence[Reading], begin: int, threshold: float) -> Drift | None:
+def _first(readings: Sequence[Reading], begin: int, threshold: float) -> tuple[Drift | None, list[Watch]]:
+    """The first drift after a reading, and how the instrument stood from there to where it was noticed."""
     known = readings[begin : begin + BASELINE]
-    if len(known) < BASELINE:
-        return None
     centre = float(np.average([r.zero for r in known], weights=[1 / _scatter(r) ** 2 for r in known]))
+    watched = [Watch(centre, 0.0, 0.0) for _ in known]
     of_centre = 1 / sum(1 / _scatter(r) ** 2 for r in known) ** 0.5
     sums, risen = np.zeros(2), [begin + BASELINE - 1, begin + BASELINE - 1]
     for n in range(begin + BASELINE, len(readings)):
         off = (readings[n].zero - centre) / np.hypot(_scatter(readings[n]), of_centre)
         sums = np.maximum(sums + np.array([off, -off]) - ALLOWANCE, 0)
+        watched.append(Watch(centre, float(sums[0]), float(sums[1])))
         for side in (0, 1):
             if sums[side] == 0:
                 risen[side] = n
         if sums.max() > threshold:
             last = risen[int(np.argmax(sums))]
             by = float(np.mean([r.zero for r in readings[last + 1 : n + 1]])) - centre
-            return Drift(n, readings[last].day, readings[n].day - readings[last].day, by)
-    return None
+            return Drift(n, readings[last].day, readings[n].day - readings[last].day, by), watched
+    return None, watched
 
 
 def _scatter(reading: Reading) -> float:
