@@ -15,8 +15,14 @@ RADIUS = 240.0
 """Goniometer radius in mm by which the displacement is told."""
 DISPLACED = 0.25
 """Sample displacement in mm from which it is told."""
-TEXTURE = 0.5
-"""Relative deviation of line intensities from which texture or coarse grains are told."""
+TEXTURE = 0.15
+"""|ln r| of March's model from which texture is told: lines along the axis are half as strong again, or weaker."""
+STRAYED = 0.3
+"""Relative deviation of line intensities, beyond texture, from which coarse grains are told,"""
+SPREAD = 0.25
+"""and the same among strong lines of their own;"""
+GRAINY_LINES, GRAINY_SHARE = 4, 0.05
+"""both of phases with so many lines and such a share of the intensity that they can be told."""
 HUMP = 0.4
 """Share of the counts above a straight background that a broad hump may hold."""
 CONTRAST = 0.12
@@ -26,10 +32,15 @@ FLAT_TOP = 4
 
 
 def flags_of(settled: Settled, observed: Observed) -> list[str]:
-    """In words of the log: texture, displaced, overlap, weak-phase, microabsorption, amorphous-hump, saturation."""
+    """In words of the log.
+
+    texture, graininess, displaced, overlap, weak-phase, saturation, amorphous-hump, microabsorption
+    """
     flags = []
-    if any(p.spread > 0.35 for p in settled.there) or (settled.evidence.strayed > TEXTURE).any():
+    if any(s.march is not None and abs(np.log(s.march.r)) > TEXTURE for s in settled.fit.states):
         flags.append("texture")
+    if grainy(settled).any():
+        flags.append("graininess")
     if abs(np.radians(settled.fit.displacement) * RADIUS / 2) > DISPLACED:
         flags.append("displaced")
     if any(p.own < 0.12 for p in settled.there):
@@ -43,6 +54,17 @@ def flags_of(settled: Settled, observed: Observed) -> list[str]:
     if len(settled.fit.trials) > 1 and np.abs(contrasts(settled.fit, observed.lines[0][0])).max() > CONTRAST:
         flags.append("microabsorption")
     return flags
+
+
+def grainy(settled: Settled) -> NDArray[np.bool_]:
+    """Which phases have lines that stray one by one, as where few coarse grains reflect, ``(phases,)``.
+
+    Texture is fitted before; what it does not account for has no pattern that a powder of many grains could show.
+    """
+    parts, evidence = settled.fit.parts.sum(1), settled.evidence
+    clear = (evidence.lines >= GRAINY_LINES) & (parts > GRAINY_SHARE * parts.sum())
+    spread = np.array([p.spread for p in settled.there])
+    return np.asarray(clear & ((spread > SPREAD) | (evidence.strayed > STRAYED)))
 
 
 def saturated(observed: Observed) -> bool:

@@ -13,6 +13,7 @@ from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import observe
 from science.diffraction.pattern import Pattern
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, simulated
+from tests.science.diffraction.pressed import FACTS, MAGNETITE, ZIRCON, powder
 
 DOUBLET = ((K_ALPHA1, 2 / 3), (K_ALPHA2, 1 / 3))
 LIBRARY = PhaseLibrary.shipped()
@@ -53,9 +54,43 @@ def test_heavy_beside_light_is_told() -> None:
 
 
 def test_preferred_orientation_is_told() -> None:
-    """Every second line at three times its height is no powder average."""
+    """Zirconia pressed along c*: texture, with its axis, and not coarse grains; the answer says how strong."""
+    answer = identify(powder({FACTS["ZrO2_m"]: 1.0}, 0.65), LIBRARY, ELEMENTS)
+    assert "texture" in answer.flags
+    assert "graininess" not in answer.flags
+    assert answer.phases[0].texture_axis == (0, 0, 1)
+    assert answer.phases[0].march == pytest.approx(0.65, abs=0.03)
+
+
+def test_slight_orientation_is_not_told() -> None:
+    """As much texture as any powder has is corrected for without a word."""
+    answer = identify(powder({FACTS["ZrO2_m"]: 1.0}, 0.93), LIBRARY, ELEMENTS)
+    assert answer.flags == ()
+    assert answer.verdict == "identified"
+
+
+def test_coarse_grains_are_told() -> None:
+    """Some lines at four times their height and no axis that could make them so: few grains reflect."""
     pattern = simulated({"ZrO2": 1.0})
     observed = observe(pattern, DOUBLET)
     odd = np.where((pattern.two_theta > 33) & (pattern.two_theta < 45), 4.0, 1.0)
     net = np.maximum(pattern.intensity - np.interp(pattern.two_theta, observed.x, observed.background), 0)
-    assert "texture" in _flags(replace(pattern, intensity=pattern.intensity + (odd - 1) * net))
+    flags = _flags(replace(pattern, intensity=pattern.intensity + (odd - 1) * net))
+    assert "graininess" in flags
+    assert "texture" not in flags
+
+
+def test_magnetite_in_coarse_grains_is_told() -> None:
+    """A mixture of corundum, magnetite and zircon whose grains hide three quarters of the magnetite.
+
+    Lines as of 75, 5 and 20 percent by weight where there are 50, 20 and 30, as in sample 4 of the round robin on
+    quantitative phase analysis (Scarlett et al. 2002, doi:10.1107/S0021889802008798).
+    """
+    library = PhaseLibrary.of([FACTS["Al2O3"], MAGNETITE, ZIRCON])
+    seen = powder({FACTS["Al2O3"]: 0.755, MAGNETITE: 0.048, ZIRCON: 0.197})
+    answer = identify(seen, library, ("Al", "O", "Fe", "Zr", "Si"))
+    assert {p.name for p in answer.phases} == {"Al2O3", "magnetite", "zircon"}
+    assert "microabsorption" in answer.flags
+    iron = next(p for p in answer.phases if p.name == "magnetite")
+    assert 0.048 < iron.weight_fraction < 0.196
+    assert iron.weight_fraction_su > 0.1 * iron.weight_fraction

@@ -11,33 +11,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.evidence import weigh
 from science.diffraction.intensities import adjusted, with_lines
 from science.diffraction.observing import observe
-from science.diffraction.pattern import Pattern
 from science.diffraction.refine import Fit, March, Observed, PhaseState, Trial, refine
 from science.diffraction.sticks import calculate, metric_parameters
-from simulators.beam import K_ALPHA1, K_ALPHA2, Setting, pattern
-from simulators.world.structures import TrueCrystal
-from simulators.world.vial import TruePhase
-
-FACTS = {fact.id: fact.crystal for fact in load_phase_facts()}
-DOUBLET = ((K_ALPHA1, 2 / 3), (K_ALPHA2, 1 / 3))
+from simulators.beam import K_ALPHA1
+from tests.science.diffraction.pressed import DOUBLET, FACTS, powder
 
 
-def _powder(weights: Mapping[str, float], texture: float, seed: int = 1) -> Observed:
-    """A pattern of a powder pressed so that all its phases lie along c* with March's parameter ``texture``."""
-    x = np.arange(15, 95, 0.03)
-    phases = []
-    for name, weight in weights.items():
-        c = FACTS[name]
-        atoms = tuple((s.element, s.x, s.y, s.z, s.occupancy) for s in c.sites)
-        phases.append(TruePhase(TrueCrystal(name, c.lattice.parameters, atoms), weight, 1200.0, 5e-4))
-    peaks = pattern(x, tuple(phases), Setting(0.03, 0.005, 0.0, texture))
-    expected = 150 + 300 * np.exp(-(x - 15) / 20) + 20_000 * peaks / peaks.max()
-    counts = np.random.default_rng(seed).poisson(expected).astype(float)
-    return observe(Pattern(x, counts, wavelength=K_ALPHA1, source="simulated"), DOUBLET)
+def _powder(weights: Mapping[str, float], texture: float) -> Observed:
+    return observe(powder({FACTS[name]: weight for name, weight in weights.items()}, texture), DOUBLET)
 
 
 def _fit(observed: Observed, *names: str) -> Fit:
