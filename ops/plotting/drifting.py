@@ -18,6 +18,7 @@ from bus.errors import BusError
 from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.plotting.canvas import ALARM, COLOURS, FAINT, INK, PALE, PictureError, checked, figure, save, styled
 from ops.plotting.standings import History, StandingsError, document, from_files, from_log
+from ops.reports.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,10 +78,10 @@ def _histories(places: Sequence[str], wish: Wish) -> list[History]:
 
 def sentence(history: History) -> str:
     """A history in words."""
-    count, last = len(history.standings), history.standings[-1]
+    first, last = history.standings[0], history.standings[-1]
     words = (
-        f"{history.instrument}: {count} standards from {history.standings[0].at:%Y-%m-%d} to {last.at:%Y-%m-%d}, "
-        f"the last zero {last.zero:+.4f} ± {last.zero_su:.4f} degrees"
+        f"{history.instrument}: {plural(len(history.standings), 'standard')} from {first.at:%Y-%m-%d} to "
+        f"{last.at:%Y-%m-%d}, the last zero {last.zero:+.4f} ± {last.zero_su:.4f} degrees"
     )
     if not history.departures:
         return f"{words}; no drift."

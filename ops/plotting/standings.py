@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bus.protocol import Recorded
 from bus.replay import Source, opened
 from contracts.diffraction import DriftDetected, StandardMeasured
+from contracts.event import Event
 
 if TYPE_CHECKING:
     from science.diffraction.drift import Reading, Watch
@@ -91,20 +93,29 @@ async def from_log(place: str) -> list[History]:
 
 
 async def told_by(source: Source, place: str) -> list[History]:
-    """The same of a log that is open already; a standard or drift that is told twice counts once."""
-    measured: dict[str, dict[str, StandardMeasured]] = {}
-    drifted: dict[str, dict[str, DriftDetected]] = {}
-    async for recorded in source.events():
-        event = recorded.envelope.data
-        if isinstance(event, StandardMeasured):
-            measured.setdefault(event.instrument, {})[event.measurement_id] = event
-        elif isinstance(event, DriftDetected):
-            drifted.setdefault(event.instrument, {})[event.measurement_id] = event
-    if not measured:
+    """The same of a log that is open already."""
+    found = histories([recorded.envelope.data async for recorded in source.events() if _counts(recorded)])
+    if not found:
         raise StandingsError(
             f"Expected scans of a standard in the log of {place}, got none. Drop one into the watched folder, named "
             "standard-Si-2026-11-25.xy or the like."
         )
+    return found
+
+
+def _counts(recorded: Recorded) -> bool:
+    return isinstance(recorded.envelope.data, StandardMeasured | DriftDetected)
+
+
+def histories(events: Iterable[Event]) -> list[History]:
+    """What standards among some events tell of each diffractometer; what is told twice counts once."""
+    measured: dict[str, dict[str, StandardMeasured]] = {}
+    drifted: dict[str, dict[str, DriftDetected]] = {}
+    for event in events:
+        if isinstance(event, StandardMeasured):
+            measured.setdefault(event.instrument, {})[event.measurement_id] = event
+        elif isinstance(event, DriftDetected):
+            drifted.setdefault(event.instrument, {})[event.measurement_id] = event
     return [
         History(
             instrument,
@@ -114,6 +125,7 @@ async def told_by(source: Source, place: str) -> list[History]:
                     (
                         Departure(d.since, events[key].measured_at, d.by)
                         for key, d in drifted.get(instrument, {}).items()
+                        if key in events  # a damaged log may have lost it
                     ),
                     key=lambda d: d.found,
                 )

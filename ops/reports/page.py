@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-from ops.reports import candidates, compositions, doubts, progress, provenance, timeline, trust
+from ops.plotting.standings import histories
+from ops.reports import candidates, compositions, doubts, progress, provenance, standards, timeline, trust
 from ops.reports.diffractogram import PHASES, Seen, close_ups, diffractogram, flagged, look_again
 from ops.reports.evidence import Evidence
 from ops.reports.flow import flow
@@ -38,6 +39,7 @@ def page(story: Story, evidence: Evidence, beside: Story | None = None) -> str:
         _section("compositions", "Composition map", *_compositions(story)),
         _section("pattern", "Best sample's pattern", *_pattern(story, evidence)),
         _section("doubts", "Refusals, failures and doubts", *_doubts(story, evidence)),
+        *_standards(evidence),
         _section("trust", "How far the predictions held", *_trust(story)),
         _section("provenance", "Provenance", *_provenance(story, evidence)),
     ]
@@ -197,6 +199,20 @@ def _flagged(candidate: Candidate, evidence: Evidence) -> Node | None:
         return flagged(candidate, read_pattern_bytes(candidate.pattern.pattern.name, content))
     except DiffractionError:
         return None  # the reason why it was flagged says so in the list
+
+
+def _standards(evidence: Evidence) -> list[Node]:
+    """Where a standard was measured, what it said."""
+    found = histories(recorded.envelope.data for recorded in evidence.log)
+    if not found:
+        return []
+    return [
+        _section(
+            "standards",
+            "How straight the diffractometer was",
+            _figure(standards.standards(found), standards.caption(found)),
+        )
+    ]
 
 
 def _trust(story: Story) -> list[Child]:
