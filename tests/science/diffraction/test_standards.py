@@ -90,3 +90,11 @@ def test_spacings_are_those_of_the_reflection_conditions() -> None:
     assert ratios == pytest.approx([3, 8, 11, 16])
     assert STANDARDS["LaB6"].spacings[0] == pytest.approx(4.156826)
     assert STANDARDS["Al2O3"].spacings[0] == pytest.approx(3.4797, abs=1e-3)
+
+
+def test_silicon_s_lines_stand_where_its_certificate_says() -> None:
+    """SRM 640f tabulates its lines for 1.5405929 Å: each of them, and no other, to the last digit of the table."""
+    tabulated = (28.441, 47.301, 56.120, 69.127, 76.373, 88.026, 94.947, 106.702, 114.085, 127.535, 136.882)
+    sine = 1.5405929 / (2 * STANDARDS["Si"].spacings)
+    places = np.degrees(2 * np.arcsin(sine[sine < 1]))
+    assert places[places < 140] == pytest.approx(tabulated, abs=6e-4)
