@@ -46,8 +46,9 @@ test: $(STAMP) lint ## everything: lint, types, import rules, all tests
 bench: $(STAMP) ## print the benchmarks: ratios beside a peer or a limit run at the same time
 	$(BIN)/python -m tests.bench
 
-bench-xrd: $(STAMP) ## phases in measured patterns of known mixtures, beside baselines (DIR=folder with a manifest.json)
+bench-xrd: $(STAMP) ## phases in measured patterns (DIR=folder with a manifest.json) beside baselines, and in simulated ones
 	$(BIN)/python -m tests.bench.xrd $(DIR) --jobs $(or $(JOBS),2)
+	$(BIN)/python -m tests.bench.xrd_campaign --jobs $(or $(JOBS),2)
 
 chaos: $(STAMP) ## kill everything a hundred times at random moments, and count what is lost (minutes)
 	$(BIN)/python -m tests.chaos --kills 100 --seed 1

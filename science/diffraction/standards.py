@@ -107,7 +107,8 @@ STANDARDS = {
 
 640f and 660c are made for the positions of lines; 676a is a standard of quantity whose certificate has a lattice, too,
 and whose lines are broader: take it where it is all there is. The numbers hold at 22.5 °C; silicon is 0.014 mÅ longer
-a kelvin above that, which no laboratory diffractometer shows. Other batches (640d, 640e, 660b) differ by less than 0.1 mÅ.
+a kelvin above that, which no laboratory diffractometer shows. Other batches (640d, 640e, 660b) differ by less than
+0.1 mÅ.
 """
 
 
