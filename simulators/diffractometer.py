@@ -22,7 +22,9 @@ from simulators.dice import dice
 from simulators.faults import Shutter
 from simulators.furnace import Bench
 from simulators.journal import Journal
+from simulators.reference import reference, stands_off
 from simulators.wear import WEEK, Tube, schema_written
+from simulators.world.vial import TruePhase
 from simulators.xrdml import xrdml
 
 Array = NDArray[np.float64]
@@ -111,8 +113,9 @@ class SimulatedDiffractometer:
         faults = self.bench.faults
         for entry in self.journal:
             request = ScanRequest.model_validate(entry.request)
-            faults.displacement(request.key, request.sample_id)
-            faults.empty_holder(request.key, request.sample_id)
+            if reference(request.sample_id) is None:
+                faults.displacement(request.key, request.sample_id)
+                faults.empty_holder(request.key, request.sample_id)
             faults.shutter_stuck(request.key, request.sample_id)
             schema_written(faults, self._name, self.begun, entry.ends_at, request.sample_id)
         self.tube.brightness(self.clock.now())
@@ -123,23 +126,31 @@ class SimulatedDiffractometer:
         count = round((request.stop - request.start) / request.step) + 1
         two_theta: Array = request.start + request.step * np.arange(count, dtype=np.float64)
         shutter = faults.shutter_stuck(key, request.sample_id)
-        displacement = faults.displacement(key, request.sample_id)
-        empty = faults.empty_holder(key, request.sample_id)
+        phases, displacement, texture = self._inside(request, at)
         if shutter is not None:
             dark = DARK_PER_SECOND * request.seconds_per_step if shutter is Shutter.DARK else 0.0
             return two_theta, dice(seed, key, "counts").poisson(np.full(count, dark)).astype(np.float64)
-        inside = self.bench.contents(request.sample_id, at)
         signal = np.zeros(count)
-        if inside is not None and not empty:
-            texture = float(dice(seed, request.sample_id, "texture").uniform(0.85, 1.15))
+        if phases:
             stands = Setting(displacement, self.zero(self._weeks(at)), self.tube.age(at) / WEEK, texture)
-            signal = pattern(two_theta, inside.phases, stands)
+            signal = pattern(two_theta, phases, stands)
             signal *= COUNTS_PER_SECOND * request.seconds_per_step / max(signal.max(), TINY)
         u = two_theta - request.start
         air = 1.5 * np.exp(-u / 12) + 0.5 * np.exp(-(((two_theta - 28) / 7) ** 2))
         background = 120 * request.seconds_per_step * (1 + air)
         mean = (signal + background) * self.tube.brightness(at)
         return two_theta, dice(seed, key, "counts").poisson(mean).astype(np.float64)
+
+    def _inside(self, request: ScanRequest, at: datetime) -> tuple[tuple[TruePhase, ...], float, float]:
+        """What is in the holder of a scan, its displacement in mm, and its texture."""
+        seed, faults = self.bench.seed, self.bench.faults
+        if (powder := reference(request.sample_id)) is not None:  # it stays in a holder of its own
+            return (powder,), stands_off(seed, powder.crystal.name, request.key), 1.0
+        displacement = faults.displacement(request.key, request.sample_id)
+        empty = faults.empty_holder(request.key, request.sample_id)
+        inside = self.bench.contents(request.sample_id, at)
+        texture = float(dice(seed, request.sample_id, "texture").uniform(0.85, 1.15))
+        return inside.phases if inside is not None and not empty else (), displacement, texture
 
     def _weeks(self, at: datetime) -> float:
         return max((at - self.begun) / WEEK, 0.0)
