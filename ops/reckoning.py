@@ -21,7 +21,8 @@ from typing import Any
 
 from bus.protocol import Recorded
 from contracts.campaigns import CampaignStarted
-from contracts.diffraction import MeasurementFailed
+from contracts.diffraction import AnalysisFlagged, MeasurementFailed
+from contracts.identifiers import STANDARD_SCAN
 from contracts.instruments import StepKind
 from contracts.learning import ObservationRecorded, ObservationRetracted, ObservationWithheld
 from contracts.synthesis import SampleLost, SampleSynthesised, StepFailed
@@ -74,6 +75,8 @@ class Heard:
             self.failed.add(event.key)
         elif isinstance(event, MeasurementFailed):
             self.failed.add(event.measurement_id)
+        elif isinstance(event, AnalysisFlagged) and event.measurement_id.startswith(STANDARD_SCAN):
+            self.kept_out.add(event.sample_id)  # a standard that shows nothing judges nothing
 
 
 @dataclass(frozen=True)
