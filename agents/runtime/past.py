@@ -58,8 +58,9 @@ class Entry:
 
     def as_told_then(self, remade: Envelope) -> bytes:
         """Canonical bytes of what is said now, but for what the version that the log has could not tell."""
-        then, version = orjson.loads(self.payload), remade.data.version
-        if (before := int(then["dataschema"].rpartition(":")[2])) < version:
+        then = orjson.loads(self.payload)
+        before = int(then["dataschema"].rpartition(":")[2])
+        if self.kind == remade.type and before < remade.data.version:
             words = _in_words_of(then["data"], orjson.loads(encode(remade))["data"])
             remade = remade.model_copy(update={"data": read_event(self.kind, before, words)})
         return canonical(remade)

@@ -23,8 +23,9 @@ SHORT = 50.0
 """Degrees below which a range is short for telling substances apart."""
 LEAST_GAIN = 0.2
 """Bits from which a scan is worth its time."""
-UNSURE = (0.2, 0.8)
-"""Probabilities of a phase between which it is open whether it is there."""
+OPEN = (0.3, 0.75)
+"""Probabilities of a phase between which it is open whether it is there: from a little below that from which phases are
+claimed to that from which a claim is called sure."""
 SURELY_MISSING = 0.9
 """Probability of a missing phase from which it is hardly open any more whether one is."""
 FAINT = 0.1
@@ -148,12 +149,12 @@ def _doubts(answer: Answer, scan: Scan) -> list[_Doubt]:
         if claim.rivals and not textured:
             # what tells substances apart whose strong lines agree are the faint ones
             found.append(_Doubt(f"{claim.name} or {claim.rivals[0]}", 1.0, counts=True, range=short))
-        elif UNSURE[0] < claim.chance < UNSURE[1]:
+        elif OPEN[0] < claim.chance < OPEN[1]:
             told = f"{claim.name} is there with a probability of {claim.chance:.2f}"
             counts = few or (claim.share < FAINT and not textured)
             found.append(_Doubt(told, entropy(claim.chance), counts, short))
     for name, chance in answer.unclaimed:
-        if UNSURE[0] < chance and not textured:
+        if OPEN[0] < chance and not textured:
             found.append(_Doubt(f"{name} may be there ({chance:.2f})", entropy(chance), counts=True, range=short))
     if shipped().alarm / 2 < answer.missing < SURELY_MISSING and not answer.lines:
         told = f"a phase is missing with a probability of {answer.missing:.2f}, and no line of it is clear"
@@ -186,7 +187,7 @@ def question(answer: Answer) -> Question | None:
         told = "; ".join(f"{one} or {other}" for one, other in rivals[:2])
         return Question(0.6, f"The pattern can be read in more than one way: {told}?")
     weak = min(answer.claims, key=lambda c: abs(c.chance - 0.5), default=None)
-    if weak is not None and weak.chance < UNSURE[1]:
+    if weak is not None and weak.chance < OPEN[1]:
         return Question(0.3 + 0.2 * entropy(weak.chance), f"Is {weak.name} there ({weak.chance:.2f})?")
     return Question(
         0.2 + 0.3 * min(max(answer.missing, 0.0), 1.0),

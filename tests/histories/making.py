@@ -22,6 +22,7 @@ from bus.replay import opened
 from contracts.errors import InstrumentError
 from contracts.instruments import ReviewAnswer, ReviewQuestion, ScanRequest, StepReport
 from contracts.materials import ArtifactRef
+from contracts.upcasters import UNTOLD
 from ops.clock import RealClock
 from ops.lab import Outcome, run
 from ops.order import Order
@@ -65,11 +66,18 @@ TROUBLED = {
         }
     },
 }
+UNDOUBTED = {"rescans_per_sample": 0, "rescan_hours_per_day": 0.0}
 DROPPED = SMALL | {
     "budget": {"max_samples": 2},
+    "laboratory": SMALL["laboratory"] | {"standard": ""},
+    "triage": UNDOUBTED,
     "instruments": {"synthesis": "simulated", "diffraction": "file-drop", "folder": "inbox"},
 }
-UNCALIBRATED = SMALL | {"laboratory": SMALL["laboratory"] | {"calibration_interval_days": 0.0}}
+UNCALIBRATED = SMALL | {
+    "laboratory": SMALL["laboratory"] | {"calibration_interval_days": 0.0, "standard": ""},
+    "triage": UNDOUBTED | {"reviews_per_day": 0},
+}
+"""As every campaign was before version 2 of its first event, and in doubt before version 3."""
 
 
 class Person:
@@ -155,9 +163,28 @@ def _before_calibrations(data: dict[str, Any]) -> None:
         data["plan"]["laboratory"].pop(name, None)
 
 
+def _before_triage(data: dict[str, Any]) -> None:
+    data["plan"].pop("triage")
+    for name in ("standard", "standard_interval_days"):
+        data["plan"]["laboratory"].pop(name)
+
+
+def _before_uncertainties(data: dict[str, Any]) -> None:
+    if (analysis := data["analysis"]) is None:
+        return
+    for name in ("missing", "doubtful"):
+        del analysis[name]
+    for phase in analysis["phases"]:
+        for name in ("members", *UNTOLD):
+            del phase[name]
+
+
 AGEING: Mapping[tuple[str, int], Change] = {
     ("presence.agent_faulted", 2): _before_where,
     ("campaign.started", 2): _before_calibrations,
+    ("campaign.started", 3): _before_triage,
+    ("diffraction.phases_identified", 2): _before_uncertainties,
+    ("diffraction.analysis_flagged", 2): _before_uncertainties,
 }
 """(kind, version) → how the version before told it; each step of `contracts.upcasters` backwards."""
 
