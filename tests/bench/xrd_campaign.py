@@ -1,10 +1,10 @@
 """The analyser on patterns of the simulated campaign, held against what the world really put into each vial.
 
-``python -m tests.bench.xrd_campaign [--n 200] [--seed 7] [--jobs 1] [--wrong]``: recipes as a campaign draws
-them (every second one hot and long enough to give a single phase), carried out in the hidden world, measured by the
-simulated diffractometer (displaced, textured, a zero that wanders, an ageing tube, counting noise) and read back from
-the files that it writes. Each pattern is identified three times: as the agent does, with the zero that weekly scans
-of silicon have shown; without any standard; and with the whole library as candidates.
+``python -m tests.bench.xrd_campaign [--n 200] [--seed 7] [--jobs 1] [--wrong] [--keep DIR]``: recipes as a campaign
+draws them (every second one hot and long enough to give a single phase), carried out in the hidden world, measured by
+the simulated diffractometer (displaced, textured, a zero that wanders, an ageing tube, counting noise) and read back
+from the files that it writes. Each pattern is identified three times: as the agent does, with the zero that weekly
+scans of silicon have shown; without any standard; and with the whole library as candidates.
 """
 
 from __future__ import annotations
@@ -219,6 +219,15 @@ def found(answer: Identification, inside: Contents) -> Found:
     return result
 
 
+def kept(case: Case, seed: int, folder: Path) -> str:
+    """Writes the file of a sample, and tells how to identify it."""
+    with TemporaryDirectory() as scratch:
+        content, _ = measured(case, made(case, seed), seed, Path(scratch))
+    file = folder / f"{case.sample}.xrdml"
+    file.write_bytes(content)
+    return f"athanor identify {file} --elements {','.join(sorted(elements_in(case.composition, case.recipe)))}"
+
+
 def judged(task: tuple[Case, int]) -> Judged:
     """A sample made, measured, identified in three ways, and held against the truth."""
     from science.chemistry.solid_solutions import perovskite_models
@@ -263,8 +272,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=7, help="of the recipes and of the hidden world")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--wrong", action="store_true", help="list the samples whose phases came out wrong")
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="only write the patterns there, as .xrdml files")
     wish = parser.parse_args(arguments)
     tasks = [(case, wish.seed) for case in cases(wish.n, wish.seed)]
+    if wish.keep is not None:
+        wish.keep.mkdir(parents=True, exist_ok=True)
+        sys.stdout.writelines(f"{kept(*task, wish.keep)}\n" for task in tasks)
+        return
     with ProcessPoolExecutor(wish.jobs) as pool:
         runs = list(pool.map(judged, tasks, chunksize=4))
     if wish.wrong:
