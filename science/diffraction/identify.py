@@ -25,6 +25,7 @@ from science.diffraction.rivals import Place, contested
 from science.diffraction.search import search
 from science.diffraction.settle import settle
 from science.diffraction.sticks import calculate
+from science.diffraction.twins import untwinned
 from science.diffraction.unexplained import UnexplainedLine, unexplained_lines
 
 __all__ = ["Identification", "IdentifiedPhase", "IdentifySettings", "UnexplainedLine", "identify"]
@@ -144,7 +145,7 @@ def searched(
     fit = search(trials, observed)
     if not fit.trials:
         return Searched(observed, trials, (), fit, (), tuple(flags))
-    held, places = contested(refine(fit, observed, iterations=10), observed, trials)
+    held, places = contested(untwinned(refine(fit, observed, iterations=10), observed), observed, trials)
     return Searched(observed, trials, fit.trials, held, tuple(places), tuple(flags))
 
 
