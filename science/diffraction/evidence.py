@@ -159,7 +159,7 @@ def _placed(
     two_theta = np.degrees(2 * theta)
     width = np.maximum(fit.width + state.size / np.cos(theta) + state.strain * np.tan(theta), LOWEST_WIDTH)
     area = fit.scales[index] * share * trial.sticks.strength * lorentz_polarisation(two_theta, observed.monochromator)
-    return two_theta + fit.zero + fit.displacement * np.cos(theta), width, np.where(s < 0.999, area, 0.0)
+    return fit.places(theta), width, np.where(s < 0.999, area, 0.0)
 
 
 @numba.njit(cache=True, fastmath=True)

@@ -59,7 +59,7 @@ def adjusted(fit: Fit, observed: Observed, strayed: Array, which: Collection[int
     for iterations in (4, 8):  # once more when widths and the other phases have settled
         for n in asked:
             new = _settled(new, observed, n, may_lie=bool(strayed[n] > STRAYED))
-        new = refine(new, observed, iterations=iterations)
+        new = refine(new, observed, iterations=iterations, tails=True)
     return new if new.chi2 < fit.chi2 else fit
 
 
@@ -200,7 +200,7 @@ def _line_profiles(
         width = np.maximum(fit.width + state.size / np.cos(theta) + state.strain * np.tan(theta), LOWEST_WIDTH)
         area = fit.scales[index] * share * trial.sticks.strength
         area = np.where(s < 0.999, area * lorentz_polarisation(two_theta, observed.monochromator), 0.0)
-        placed.append((two_theta + fit.zero + fit.displacement * np.cos(theta), width, area))
+        placed.append((fit.places(theta), width, area))
     where, width, area = placed[0]
     order = lines[np.argsort(where[lines], kind="stable")]
     number = np.concatenate([[0], np.cumsum(np.diff(where[order]) > TOGETHER * width[order][:-1])])

@@ -168,7 +168,7 @@ def _ticks(fit: Fit, n: int, observed: Observed) -> tuple[Array, Array]:
     s = observed.lines[0][0] * np.sqrt(np.maximum(q, 1e-9)) / 2
     seen = (s < 0.999) & (trial.sticks.strength > NOTICEABLE * trial.sticks.strength.max())
     theta = np.arcsin(s[seen])
-    at = np.degrees(2 * theta) + fit.zero + fit.displacement * np.cos(theta)
+    at = fit.places(theta)
     inside = (at >= observed.x[0]) & (at <= observed.x[-1])
     order = np.argsort(at[inside], kind="stable")
     return at[inside][order], _customary(trial.sticks.hkl[seen][inside][order], trial.crystal)

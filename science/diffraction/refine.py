@@ -1,7 +1,7 @@
 """Fits a set of phases to a pattern: scales and background by linear algebra, the rest by Gauss–Newton.
 
 Variable projection (Golub & Pereyra 1973, doi:10.1137/0710036) with analytic derivatives: zero,
-displacement, peak mixing and instrument width are shared; each phase has its free cell parameters, a
+displacement, axial divergence, peak mixing and instrument width are shared; each phase has its free cell parameters, a
 crystallite-size and a strain width. The error model is inflated by a share of the net intensity, because
 real profiles differ from pseudo-Voigts by more than counting noise.
 """
@@ -30,7 +30,15 @@ UNMEASURED = 1e6
 SMALLEST_ERROR = 2e-3
 """The same as a share of the strongest line, wherever nothing else is."""
 N_BACKGROUND = 10
-_SHARED = 4  # zero, displacement, mixing, instrument width
+_SHARED = 5  # zero, displacement, mixing, instrument width, axial divergence
+AXIAL_SD = 0.05
+"""Axial divergences in degrees (see `Fit`) that instruments have: 0.05 is 2.4° between sample and slits."""
+AXIAL_MEAN, AXIAL_FAR, AXIAL_SHARE = 1 / 6, 0.4, 5 / 12
+"""Rays off the equator meet the detector early by h² cot(2θ) / 2, h being triangularly distributed up to its largest
+value when sample and slit are equally long (van Laar & Yelon 1984, doi:10.1107/S0021889884011006). Mean of that over
+its largest value, and the two-point distribution 0 and 0.4 that has its first two moments."""
+SPLIT = 0.1
+"""Shifts in widths from which such lines are drawn as two."""
 LOWEST_WIDTH = 0.02
 """Full width in degrees below which no line is believed."""
 ZERO_SD = 0.02
@@ -138,6 +146,7 @@ class Fit:
     displacement: float = 0.0  # degrees of 2θ at θ = 0: −2 s / R
     mixing: float = 0.5
     width: float = 0.06
+    axial: float = 0.0  # degrees that rays farthest off the equator come early where cot 2θ = 1
     scales: Array = field(default_factory=lambda: np.zeros(0))
     parts: Array = field(default_factory=lambda: np.zeros((0, 0)))
     background: Array = field(default_factory=lambda: np.zeros(0))
@@ -147,6 +156,11 @@ class Fit:
     def calculated(self) -> Array:
         """Background and all phases, ``(n,)`` counts."""
         return self.background + self.parts.sum(0) if len(self.parts) else self.background
+
+    def places(self, theta: Array) -> Array:
+        """Where lines are seen, in degrees 2θ, with the Bragg angles ``theta`` in radians."""
+        early = AXIAL_MEAN * self.axial / np.tan(2 * theta)
+        return np.asarray(np.degrees(2 * theta) + self.zero + self.displacement * np.cos(theta) - early)
 
     def lattice(self, n: int) -> Lattice:
         """The refined cell of the n-th phase."""
@@ -179,19 +193,19 @@ def _columns(fit: Fit, observed: Observed, n: int) -> Columns:
         s = wavelength * np.sqrt(np.maximum(q, 1e-9)) / 2
         seen = s < 0.999
         theta = np.arcsin(s[seen])
-        tan, cos = np.tan(theta), np.cos(theta)
+        tan, cos, cot = np.tan(theta), np.cos(theta), 1 / np.tan(2 * theta)
         two_theta = np.degrees(2 * theta)
-        position = two_theta + fit.zero + fit.displacement * cos
+        position = fit.places(theta)
         width = np.maximum(fit.width + state.size / cos + state.strain * tan, LOWEST_WIDTH)
         by_theta = fit.displacement * -np.sin(theta) + 2 * 180 / np.pi  # of the position, per radian of θ
         d_metric = (by_theta * tan / (2 * q[seen]))[:, None] * design[seen]
-        m = 3 + 2 + design.shape[1]
+        m = 3 + 2 + design.shape[1] + 1
         d_position, d_width = np.zeros((len(theta), m)), np.zeros((len(theta), m))
-        d_position[:, 0], d_position[:, 1] = 1.0, cos
+        d_position[:, 0], d_position[:, 1], d_position[:, -1] = 1.0, cos, -AXIAL_MEAN * cot
         d_width[:, 2], d_width[:, 3], d_width[:, 4] = 1.0, 1 / cos, tan
-        d_position[:, 5:] = d_metric
+        d_position[:, 5:-1] = d_metric
         area = trial.sticks.strength[seen] * lorentz_polarisation(two_theta, observed.monochromator) * share
-        pieces.append((position, width, area, d_position, d_width))
+        pieces += _with_tails((position, width, area, d_position, d_width), cot, fit.axial)
     position, width, area, d_position, d_width = (np.concatenate(c) for c in zip(*pieces, strict=True))
     inside = (position > observed.x[0] - 2) & (position < observed.x[-1] + 2)
     return pseudo_voigt(
@@ -203,6 +217,24 @@ def _columns(fit: Fit, observed: Observed, n: int) -> Columns:
         np.ascontiguousarray(d_position[inside]),
         np.ascontiguousarray(d_width[inside]),
     )
+
+
+def _with_tails(
+    lines: tuple[Array, Array, Array, Array, Array], cot: Array, axial: float
+) -> list[tuple[Array, Array, Array, Array, Array]]:
+    """Lines, and their tails towards the beam where axial divergence draws them out farther than they are wide."""
+    position, width, area, d_position, d_width = lines
+    long = np.abs(AXIAL_FAR * axial * cot) > SPLIT * width
+    if not long.any():
+        return [lines]
+    near, far = position.copy(), position[long] + (AXIAL_MEAN - AXIAL_FAR) * axial * cot[long]
+    near[long] += AXIAL_MEAN * axial * cot[long]
+    by_near, by_far = d_position.copy(), d_position[long]
+    by_near[long, -1], by_far[:, -1] = 0.0, -AXIAL_FAR * cot[long]
+    return [
+        (near, width, np.where(long, 1 - AXIAL_SHARE, 1.0) * area, by_near, d_width),
+        (far, width[long], AXIAL_SHARE * area[long], by_far, d_width[long]),
+    ]
 
 
 def _solve(profiles: Array, basis: Array, observed: Observed) -> tuple[Array, Array]:
@@ -237,11 +269,19 @@ def _evaluate(fit: Fit, observed: Observed, basis: Array, held: Sequence[Columns
     fit.background = basis @ background
     misfit = float((((observed.y - fit.calculated) / observed.sigma) ** 2).sum())
     known, error = observed.zero
-    fit.chi2 = misfit + ((fit.zero - known) / error) ** 2
+    fit.chi2 = misfit + ((fit.zero - known) / error) ** 2 + (fit.axial / AXIAL_SD) ** 2
     return columns
 
 
-def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = True, only_newest: bool = False) -> Fit:
+def refine(
+    fit: Fit,
+    observed: Observed,
+    *,
+    iterations: int = 8,
+    widths: bool = True,
+    tails: bool = False,
+    only_newest: bool = False,
+) -> Fit:
     """The fit after some Levenberg–Marquardt steps; it never gets worse.
 
     Args:
@@ -249,16 +289,18 @@ def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = 
         observed: the pattern.
         iterations: most steps.
         widths: whether width and mixing parameters move too.
+        tails: whether the axial divergence moves too; from a good fit only, because it is first taken for displacement.
         only_newest: nothing moves but the cell of the last phase, and of course all scales and the background. A
             candidate is compared with its rivals so at a fraction of the cost, because only its own profile changes.
     """
     basis = observed.basis
+    moved = _moved(widths=widths, tails=tails)
     best = _copy(fit)
     columns = _evaluate(best, observed, basis)
     held = columns[:-1] if only_newest else ()
     damping = 1e-2
     for _ in range(iterations):
-        jacobian, apply = _newest(best, columns) if only_newest else _jacobian(best, columns, widths=widths)
+        jacobian, apply = _newest(best, columns) if only_newest else _jacobian(best, columns, moved)
         if not len(jacobian):
             return best
         weighted = np.vstack([jacobian, np.array([c[0] for c in columns]), basis.T]) / observed.sigma
@@ -270,6 +312,10 @@ def refine(fit: Fit, observed: Observed, *, iterations: int = 8, widths: bool = 
             known, error = observed.zero
             gram[0, 0] += 1 / (error * norms[0]) ** 2
             right[0] -= (best.zero - known) / error**2 / norms[0]
+            if tails:
+                at = len(moved) - 1
+                gram[at, at] += 1 / (AXIAL_SD * norms[at]) ** 2
+                right[at] -= best.axial / AXIAL_SD**2 / norms[at]
         improved = False
         for _ in range(4):
             step = np.linalg.solve(gram + (damping + 1e-9) * np.eye(len(gram)), right) / norms
@@ -301,16 +347,23 @@ def jacobian(fit: Fit, columns: list[Columns]) -> tuple[Array, list[tuple[int, i
         rows ``(m, n)``, and for each which phase and parameter it belongs to: (−1, shared parameter) first, then
         (phase, 3 for size, 4 for strain, 5 and up for the cell).
     """
-    rows, _, places = _rows(fit, columns, widths=True)
-    return rows, [*((-1, j) for j in range(_SHARED)), *places]
+    moved = _moved(widths=True, tails=fit.axial > 0)
+    rows, places = _rows(fit, columns, moved)
+    return rows, [*((-1, j) for j in moved), *places]
 
 
 def _copy(fit: Fit) -> Fit:
     return replace(fit, states=[replace(s, metric=s.metric.copy()) for s in fit.states])
 
 
-def _rows(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array, list[int], list[tuple[int, int]]]:
-    """Derivatives by shared and own parameters, which shared ones they are, and which (phase, parameter) the others."""
+def _moved(*, widths: bool, tails: bool) -> list[int]:
+    """Shared parameters that move: zero, displacement, mixing, instrument width, axial divergence."""
+    return [0, 1, *([2, 3] if widths else []), *([4] if tails else [])]
+
+
+def _rows(fit: Fit, columns: list[Columns], moved: list[int]) -> tuple[Array, list[tuple[int, int]]]:
+    """Derivatives by shared and own parameters, and which (phase, parameter) the own ones belong to."""
+    widths = 3 in moved
     n = len(columns[0][0]) if columns else 0
     shared = np.zeros((_SHARED, n))
     own: list[Array] = []
@@ -321,19 +374,19 @@ def _rows(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array, lis
         shared[1] += scale * jacobian[1]
         shared[2] += scale * by_mixing
         shared[3] += scale * jacobian[2]
+        shared[4] += scale * jacobian[-1]
         if scale <= 0:
             continue
-        for j in range(3, len(jacobian)):
+        for j in range(3, len(jacobian) - 1):
             if j >= 5 or widths:
                 own.append(scale * jacobian[j])
                 places.append((index, j))
-    moved = [0, 1, 2, 3] if widths else [0, 1]
-    return (np.vstack([shared[moved], *own]) if own else np.zeros((0, n))), moved, places
+    return (np.vstack([shared[moved], *own]) if own else np.zeros((0, n))), places
 
 
-def _jacobian(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array, Callable[[Array], Fit]]:
+def _jacobian(fit: Fit, columns: list[Columns], moved: list[int]) -> tuple[Array, Callable[[Array], Fit]]:
     """Derivatives of the calculated pattern by the parameters that move, and how to take a step."""
-    rows, moved, places = _rows(fit, columns, widths=widths)
+    rows, places = _rows(fit, columns, moved)
 
     def apply(step: Array) -> Fit:
         new = _copy(fit)
@@ -349,7 +402,7 @@ def _jacobian(fit: Fit, columns: list[Columns], *, widths: bool) -> tuple[Array,
 def _newest(fit: Fit, columns: list[Columns]) -> tuple[Array, Callable[[Array], Fit]]:
     """The same for the cell of the last phase alone."""
     index = len(columns) - 1
-    jacobian = columns[index][1][5:]
+    jacobian = columns[index][1][5:-1]
 
     def apply(step: Array) -> Fit:
         new = _copy(fit)
@@ -367,6 +420,8 @@ def _move_shared(fit: Fit, which: int, value: float) -> None:
         fit.displacement = float(np.clip(fit.displacement + value, -0.5, 0.5))
     elif which == 2:
         fit.mixing = float(np.clip(fit.mixing + value, 0.0, 1.0))
+    elif which == 4:
+        fit.axial = float(np.clip(fit.axial + value, 0.0, 0.3))
     else:
         fit.width = float(np.clip(fit.width + np.clip(value, -0.03, 0.03), 0.005, 0.4))
 

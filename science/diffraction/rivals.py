@@ -171,5 +171,6 @@ def swapped(fit: Fit, observed: Observed, index: int, trial: Trial, strain: floa
         fit.displacement,
         fit.mixing,
         fit.width,
+        fit.axial,
     )
     return refine(exchanged, observed, iterations=5)

@@ -143,6 +143,7 @@ def added(fit: Fit, trial: Trial, strain: float) -> Fit:
         fit.displacement,
         fit.mixing,
         fit.width,
+        fit.axial,
     )
 
 
@@ -156,6 +157,7 @@ def without(fit: Fit, index: int) -> Fit:
         fit.displacement,
         fit.mixing,
         fit.width,
+        fit.axial,
     )
 
 

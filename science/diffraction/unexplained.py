@@ -77,7 +77,7 @@ def line_positions(fit: Fit, observed: Observed) -> Array:
             s = wavelength * np.sqrt(np.maximum(q, 1e-9)) / 2
             seen = (s < 0.999) & (trial.sticks.strength > 0.01 * trial.sticks.strength.max())
             theta = np.arcsin(s[seen])
-            found.append(np.degrees(2 * theta) + fit.zero + fit.displacement * np.cos(theta))
+            found.append(fit.places(theta))
     return np.sort(np.concatenate(found)) if found else np.zeros(0)
 
 
