@@ -21,7 +21,7 @@ from typing import Any
 
 from bus.protocol import Recorded
 from contracts.campaigns import CampaignStarted
-from contracts.diffraction import AnalysisFlagged, MeasurementFailed
+from contracts.diffraction import AnalysisFlagged, MeasurementFailed, StandardMeasured
 from contracts.identifiers import STANDARD_SCAN
 from contracts.instruments import StepKind
 from contracts.learning import ObservationRecorded, ObservationRetracted, ObservationWithheld
@@ -54,6 +54,7 @@ class Heard:
     started: CampaignStarted | None = None
     made: dict[str, SampleSynthesised] = field(default_factory=dict)
     labels: dict[str, ObservationRecorded] = field(default_factory=dict)
+    standards: list[StandardMeasured] = field(default_factory=list)
     kept_out: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
 
@@ -75,6 +76,8 @@ class Heard:
             self.failed.add(event.key)
         elif isinstance(event, MeasurementFailed):
             self.failed.add(event.measurement_id)
+        elif isinstance(event, StandardMeasured):
+            self.standards.append(event)
         elif isinstance(event, AnalysisFlagged) and event.measurement_id.startswith(STANDARD_SCAN):
             self.kept_out.add(event.sample_id)  # a standard that shows nothing judges nothing
 
@@ -210,7 +213,7 @@ async def _says_as_much(world: World, fault: Injected, label: ObservationRecorde
         return False
     report = world.diffractometer.without(fault.fault).report(label.measurement_id)
     made = heard.made[label.sample_id]
-    again = await would_be_learnt(heard.started, made, report, world.diffractometer, world.library)
+    again = await would_be_learnt((heard.started, *heard.standards), made, report, world.diffractometer, world.library)
     truth = _wanted(world.bench.contents(label.sample_id))
     mine, its = _errors(label, truth), _errors(again, truth)
     return all(here <= there + more for here, there, more in zip(mine, its, (READ_LATTICE, READ_SHARE), strict=True))

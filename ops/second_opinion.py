@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from agents.agent import MOMENT, Moment
 from agents.retrainer import Retrainer
 from agents.xrd_analyser import XrdAnalyser
-from contracts.campaigns import CampaignStarted
 from contracts.diffraction import MeasurementStarted, PatternMeasured, PhasesIdentified
+from contracts.event import Event
 from contracts.instruments import Diffractometer, ScanReport
 from contracts.learning import ObservationRecorded
 from contracts.materials import ArtifactRef
 from contracts.synthesis import SampleSynthesised
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,7 +48,7 @@ class _Desk:
 
 
 async def would_be_learnt(
-    started: CampaignStarted,
+    before: Sequence[Event],
     made: SampleSynthesised,
     report: ScanReport,
     diffractometer: Diffractometer,
@@ -53,7 +57,7 @@ async def would_be_learnt(
     """The label that a file would have become; none if it would have been withheld.
 
     Args:
-        started: the campaign.
+        before: what they had heard: the campaign, and standards.
         made: the vial.
         report: the file.
         diffractometer: whose file it is.
@@ -72,10 +76,11 @@ async def would_be_learnt(
         ended_at=report.ended_at,
         asked=True,
     )
+    MOMENT.set(Moment(report.ended_at, _dice))  # agents know no other time than that of their event
     agents: tuple[Any, ...] = (analyser, retrainer)
     for agent in agents:
         agent.attach(desk)
-        for event in (started, made, asked):
+        for event in (*before, made, asked):
             if type(event) in agent.kinds():
                 agent.fold(event)
     async for identified in analyser.identify(measured):
@@ -84,3 +89,9 @@ async def would_be_learnt(
                 if isinstance(learnt, ObservationRecorded):
                     return learnt
     return None
+
+
+def _dice() -> Generator:
+    from numpy.random import default_rng
+
+    return default_rng(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agents.synthesis_robot import expected_product_mass
-from contracts.diffraction import Analysis, Cell, MeasurementStarted, PhaseFound, PhasesIdentified
+from contracts.diffraction import Analysis, Cell, MeasurementStarted, PhaseFound, PhasesIdentified, RescanRequested
 from contracts.learning import (
     Metric,
     ModelRejected,
@@ -20,7 +20,7 @@ from contracts.review import ReviewDecided
 from contracts.scheduling import Reservation, RunScheduled, ScheduledSample
 from contracts.synthesis import FurnaceCalibrated, FurnaceNotCalibrated, SampleLost, SampleSynthesised
 from contracts.trust import CandidateCleared, CandidateRefused, DecisionRecord, Outcome, ReviewRequested, Rubric
-from tests.contracts.examples import EPOCH, perovskite, recipe
+from tests.contracts.examples import EPOCH, perovskite, plan, recipe
 
 FINE = ConstraintCheck(name="charge balance", satisfied=True, value=0.0, limit="0 e", reason="it balances")
 BROKEN = ConstraintCheck(name="tolerance factor", satisfied=False, value=1.2, limit="to 1.04", reason="it is 1.2")
@@ -101,6 +101,14 @@ def scan_of(n: int) -> str:
 
 def scanning(n: int) -> MeasurementStarted:
     return MeasurementStarted(measurement_id=scan_of(n), sample_id=vial(n), instrument="xrd-1")
+
+
+def rescanned(n: int, hours: float = 2.0) -> RescanRequested:
+    return RescanRequested(
+        measurement_id=f"{vial(n)}/scan/2", doubted=scan_of(n), sample_id=vial(n), instrument="xrd-1",
+        scan=plan().scan.model_copy(update={"seconds_per_step": 2.0}), hours=hours, reason="it is faint",
+        expected_gain=0.5,
+    )  # fmt: skip
 
 
 def phase(**changes) -> PhaseFound:

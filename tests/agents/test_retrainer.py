@@ -30,6 +30,7 @@ from tests.agents.said import (
     observed,
     phase,
     proposed,
+    rescanned,
     scan_of,
     scanning,
     scheduled,
@@ -159,6 +160,32 @@ async def test_only_the_measurement_that_was_asked_for_teaches() -> None:
         (None, "nobody asked for this measurement of the sample")
     }
     assert said[2].lattice == 4.116
+
+
+async def test_a_scan_of_a_standard_teaches_nothing_and_is_nobodys_sample() -> None:
+    """Whether it fails or is flagged: it judges the diffractometer, and nothing is said of it here."""
+    failed = MeasurementFailed(
+        measurement_id="standard/xrd-1/1", sample_id="standard-Si-0001", instrument="xrd-1", reason="no file",
+        retryable=False,
+    )  # fmt: skip
+    flagged = AnalysisFlagged(
+        measurement_id="standard/xrd-1/2", sample_id="standard-Si-0002", reason="no lines", analysis=None
+    )
+    assert await house().hear(failed, flagged) == []
+
+
+async def test_nothing_is_said_of_an_answer_in_doubt_until_its_rescan_is_there() -> None:
+    """The vial is not forgotten: what came of the rescan teaches, and a file of its name in between changes nothing."""
+    lab = house()
+    assert await lab.hear(proposed(1), made(1), scanning(1), rescanned(1), identified(1, phase(confidence=0.4))) == []
+    [stranger] = await lab.hear(identified(1, CUBIC, measurement="file/1"))
+    assert stranger.candidate_id is None
+    again = scanning(1).model_copy(update={"measurement_id": rescanned(1).measurement_id})
+    [said] = await lab.hear(again, identified(1, CUBIC, measurement=again.measurement_id))
+    assert isinstance(said, ObservationRecorded)
+    assert said.measurement_id == again.measurement_id
+    life = await lab.live()
+    assert life.runtime.seats[0].agent.memory.held == {}
 
 
 # models -----------------------------------------------------------------------------------------------------

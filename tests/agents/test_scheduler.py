@@ -16,7 +16,17 @@ from contracts.campaigns import CampaignPaused, CampaignPlan, CampaignResumed
 from contracts.recipe import Atmosphere, Milling
 from contracts.scheduling import RunScheduled
 from tests.agents.lab import House, started
-from tests.agents.said import answered, asked, calibrated, candidate, cleared, not_calibrated, proposed, refused
+from tests.agents.said import (
+    answered,
+    asked,
+    calibrated,
+    candidate,
+    cleared,
+    not_calibrated,
+    proposed,
+    refused,
+    rescanned,
+)
 from tests.contracts.examples import EPOCH, plan, recipe
 
 
@@ -275,3 +285,24 @@ async def test_no_interval_no_calibration() -> None:
     )
     assert (await _next(lab, 1)).calibration is None
     assert (await _next(_at(lab, 50), 2)).calibration is None
+
+
+async def test_time_for_a_standard_is_booked_before_the_first_vials_and_when_it_is_due_again() -> None:
+    """It stands between furnace and vials, and the vials begin when it ends; within the week there is none."""
+    lab = House(lambda _: [Scheduler()], started(laboratory=laboratory(furnace_1=4) | {"standard": "Si"}))
+    first = await _next(lab, 1)
+    furnace, standard, vials = first.reservations
+    assert (standard.instrument, standard.start) == ("xrd-1", furnace.end)
+    assert standard.end - standard.start == scan_length(plan().scan)
+    assert vials.start == standard.end
+    assert len((await _next(_at(lab, 2), 2)).reservations) == 2
+    assert len((await _next(_at(lab, 9), 3)).reservations) == 3
+
+
+async def test_a_rescan_takes_time_of_the_diffractometer() -> None:
+    """Vials that come later are planned after it."""
+    lab = house()
+    await lab.hear(rescanned(7))
+    life = await lab.live()
+    request = rescanned(7)
+    assert life.runtime.seats[0].agent.memory.booked_until == {"xrd-1": EPOCH + scan_length(request.scan)}

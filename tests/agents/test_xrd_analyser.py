@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from agents.instrument_check import standard_in
 from agents.workers import Workers
 from agents.xrd_analyser import XrdAnalyser
 from contracts.diffraction import (
@@ -257,15 +256,6 @@ class Shelf(FakeDiffractometer):
                 started_at=EPOCH + timedelta(weeks=week),
                 ended_at=EPOCH + timedelta(weeks=week, minutes=30),
             )
-
-
-@pytest.mark.parametrize(
-    ("sample", "standard"),
-    [("standard-Si", "Si"), ("standard-LaB6-2026-11-02", "LaB6"), ("standard-Xx", None), ("c-1-v1", None)],
-)
-def test_a_standard_is_known_by_its_name(sample: str, standard: str | None) -> None:
-    """A dropped file says by its name that it is a standard, and which; nothing else is taken for one."""
-    assert standard_in(sample) == standard
 
 
 async def test_standards_tell_of_a_drift_and_how_long_it_went_unnoticed() -> None:

@@ -172,7 +172,7 @@ class FakeSynthesiser(FakeInstrument):
 
 
 class FakeDiffractometer(FakeInstrument):
-    """A diffractometer whose files hold the name of the sample."""
+    """A diffractometer whose files hold the name of the sample; those of a rescan also which one it was."""
 
     def minutes(self, request) -> float:
         return 30.0
@@ -183,7 +183,7 @@ class FakeDiffractometer(FakeInstrument):
         return ScanReport(
             key=key,
             sample_id=sample,
-            content=b"" if problem else sample.encode(),
+            content=b"" if problem else (key if "/scan/" in key and not key.endswith("/scan/1") else sample).encode(),
             file_name=f"{sample}.xy",
             radiation=Radiation(anode="Cu", k_alpha1=1.5405929),
             started_at=action.started,
@@ -278,18 +278,35 @@ class FakeWorkers:
             microstrain=0.001,
             origin="library",
         )
+        trace = IdentifiedPhase("carbonate", "BaCO3", 62, 0.03, Lattice(5.3, 8.9, 6.4), 0.5, (), 0.001, "library")
         other = IdentifiedPhase("oxide", "BaO", 225, 0.97, Lattice(5.5, 5.5, 5.5), 0.9, (), 0.001, "library")
         return Identification(
-            verdict={"unknown": "unknown", "no perovskite, ambiguous": "ambiguous"}.get(verdict, "identified"),
-            phases=(other,) if verdict.startswith("no perovskite") else (perovskite,),
+            verdict={
+                "unknown": "unknown",
+                "nothing": "unknown",
+                "faint": "ambiguous",
+                "no perovskite, ambiguous": "ambiguous",
+            }.get(verdict, "identified"),
+            phases={"nothing": (), "faint": (perovskite, trace)}.get(
+                verdict, (other,) if verdict.startswith("no perovskite") else (perovskite,)
+            ),
             unexplained_fraction=0.02,
             unexplained_lines=(UnexplainedLine(30.0, 2.98, 0.2),) if verdict == "unknown" else (),
             r_wp=0.05,
             zero=0.0,
             displacement=0.0,
             wavelength=1.5405929,
-            flags=(),
+            flags=("no-peaks",) if verdict == "nothing" else (),
         )
+
+    def aligned_bytes(self, _name, content, standard, _wavelength):
+        import numpy as np
+
+        from science.diffraction.standards import Alignment
+
+        if self.world.dice.draw("standard", content.decode()) != GOOD:
+            raise PatternError(f"Expected clear lines of {standard}, got none.")
+        return Alignment(0.02, 0.001, -0.01, 0.002, np.arange(6.0), np.zeros(6), 0.001)
 
 
 class World:

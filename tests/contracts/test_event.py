@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts.campaigns import CampaignStarted
+from contracts.campaigns import CampaignStarted, Standard, Triage
 from contracts.errors import CatalogueError, FutureVersionError, MalformedEventError, UnknownKindError
 from contracts.event import Event
 from contracts.identifiers import follow_up_id, root_id
@@ -20,7 +20,7 @@ from contracts.presence import AgentFaulted
 from contracts.review import ReviewDecided
 from contracts.scheduling import Reservation, RunScheduled, ScheduledSample
 from contracts.synthesis import SampleLost
-from contracts.upcasters import read_event, upcast
+from contracts.upcasters import UNTOLD, read_event, upcast
 from tests.contracts.examples import EPOCH, envelope, perovskite, plan, recipe
 
 LOST = SampleLost(sample_id="s-1", candidate_id="c-1", run_id="r-1", reason="dropped")
@@ -84,6 +84,63 @@ def test_a_campaign_of_version_1_calibrates_nothing() -> None:
     for garbage in ({}, {"plan": 3}, {"plan": {"laboratory": []}}):
         with pytest.raises(MalformedEventError):
             read_event("campaign.started", 1, garbage)
+
+
+def test_a_campaign_of_version_2_is_in_no_doubt() -> None:
+    """Its log was written when nobody scanned standards, measured again or asked people: told today, nobody does."""
+    new = CampaignStarted(
+        plan=plan(), seed=1, code_version="0", library_sha256="0" * 64, virtual=True, simulated=()
+    ).model_dump(mode="json")
+    old = json.loads(json.dumps(new))
+    del old["plan"]["triage"]
+    for name in ("standard", "standard_interval_days"):
+        del old["plan"]["laboratory"][name]
+    event = read_event("campaign.started", 2, old)
+    assert isinstance(event, CampaignStarted)
+    assert event.plan.laboratory.standard is Standard.NONE
+    assert event.plan.triage == Triage(rescans_per_sample=0, rescan_hours_per_day=0, reviews_per_day=0)
+    assert event.plan.laboratory.calibration_interval_days == 7, "what version 2 said is kept"
+    assert event.model_copy(update={"plan": plan()}) == CampaignStarted.model_validate(new)
+    assert plan().triage == Triage(rescans_per_sample=1, rescan_hours_per_day=6, reviews_per_day=8)
+    for garbage in ({}, {"plan": 3}, {"plan": {"laboratory": []}}):
+        with pytest.raises(MalformedEventError):
+            read_event("campaign.started", 2, garbage)
+
+
+PHASE_1 = {
+    "name": "BaZrO3", "formula": "BaZrO3", "space_group": 221, "weight_fraction": 0.9,
+    "cell": {"a": 4.19, "b": 4.19, "c": 4.19, "alpha": 90.0, "beta": 90.0, "gamma": 90.0}, "pseudo_cubic": 4.19,
+    "confidence": 0.97, "alternatives": ["BaHfO3 (221)"], "microstrain": None,
+}  # fmt: skip
+ANALYSIS_1 = {
+    "verdict": "ambiguous", "phases": [PHASE_1], "unexplained_fraction": 0.1, "unexplained_lines": [], "r_wp": 0.1,
+    "zero": 0.0, "displacement": 0.0, "wavelength": 1.5406, "flags": [], "library_sha256": "0" * 64,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["diffraction.phases_identified", "diffraction.analysis_flagged"])
+def test_an_answer_of_version_1_says_nothing_of_what_it_could_not_know(kind: str) -> None:
+    """Its phases and verdict are as they were; uncertainties, classes and what may be missing are not made up."""
+    old = {"measurement_id": "m", "sample_id": "s", "analysis": ANALYSIS_1}
+    old |= {"reason": "why"} if kind.endswith("flagged") else {}
+    event = read_event(kind, 1, old)
+    [phase] = event.analysis.phases
+    assert {name: getattr(phase, name) for name in UNTOLD} == dict.fromkeys(UNTOLD)
+    assert (phase.members, event.analysis.missing, event.analysis.doubtful) == ((), None, ())
+    told = event.model_dump(mode="json")["analysis"]
+    assert {**told, "phases": []} | {"phases": [PHASE_1]} == ANALYSIS_1 | {"missing": None, "doubtful": []}
+    assert {name: value for name, value in told["phases"][0].items() if name in PHASE_1} == PHASE_1
+    assert ANALYSIS_1["phases"] == [PHASE_1], "the old words are left alone"
+    with pytest.raises(MalformedEventError):
+        read_event(kind, 1, old | {"analysis": {"phases": 3}})
+
+
+def test_a_file_that_could_not_be_read_was_flagged_without_an_analysis() -> None:
+    """Version 1 of such a flag is told as it was."""
+    event = read_event(
+        "diffraction.analysis_flagged", 1, {"measurement_id": "m", "sample_id": "s", "reason": "r", "analysis": None}
+    )
+    assert event.analysis is None
 
 
 def test_a_furnace_is_calibrated_before_its_run() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from uuid import UUID
 
 import orjson
@@ -25,6 +26,7 @@ from tests.agents.lab import House
 from tests.agents.reliving import past_of, prepared, relived
 from tests.agents.test_ring import build
 from tests.agents.world import World
+from tests.histories.making import AGEING
 
 
 def eventful() -> tuple[World, House]:
@@ -290,3 +292,26 @@ async def test_another_plan_holds_from_its_place_on() -> None:
     assert replayed.differences
     assert min(j.cause.sequence for j in replayed.differences) >= fork
     assert any(j.agent == "trust_auditor" and j.cause.sequence < fork for j in replayed.same)
+
+
+# older words ------------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_that_an_older_version_told_is_compared_in_its_own_words() -> None:
+    """What version 1 could not tell is no difference; what it did tell still is."""
+    world, lab = build(10, samples=4)
+    await lab.live()
+    place, payload = next(
+        (n, stored.payload)
+        for n, stored in enumerate(lab.bus.log)
+        if b'"diffraction.phases_identified"' in stored.payload
+    )
+    document = orjson.loads(payload)
+    AGEING["diffraction.phases_identified", 2](document["data"])
+    document["dataschema"] = document["dataschema"].removesuffix("2") + "1"
+    for changed in (False, True):
+        document["data"]["analysis"]["r_wp"] += 0.25 * changed
+        lab.bus.log[place] = replace(lab.bus.log[place], payload=orjson.dumps(document))
+        replayed = await relived(lab, world)
+        others = [j.recorded.kind for j in replayed.differences if j.verdict is Verdict.OTHER]
+        assert others == ["diffraction.phases_identified"] * changed

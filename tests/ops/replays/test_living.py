@@ -54,7 +54,7 @@ async def test_the_library_that_the_run_names_is_used(tmp_path: Path) -> None:
                 asked.append(args[0])
                 return "0" * 64 if args[0] == "my/cifs" else "1" * 64
             if fn.__name__ == "identify_bytes":
-                assert args[-1] == "my/cifs"
+                assert args[5] == "my/cifs"
             return await super().run(fn, *args)
 
     source, look = BusSource(lab.bus), Look(tmp_path)
