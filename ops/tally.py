@@ -11,7 +11,14 @@ from typing import Any
 from bus.errors import UndecodableEventError
 from bus.protocol import Recorded
 from contracts.campaigns import CampaignFinished, CampaignPaused, CampaignResumed, CampaignStarted
-from contracts.diffraction import AnalysisFlagged, PatternMeasured
+from contracts.diffraction import (
+    AnalysisFlagged,
+    AnalysisReviewRequested,
+    DriftDetected,
+    PatternMeasured,
+    RescanRequested,
+    StandardMeasured,
+)
 from contracts.event import Event
 from contracts.learning import ModelReleased, ObservationRecorded, ObservationRetracted, ObservationWithheld
 from contracts.planning import CandidateProposed
@@ -143,6 +150,10 @@ class Tally:
             "failed_steps": self.of(StepFailed),
             "measured": self.of(PatternMeasured),
             "flagged": self.of(AnalysisFlagged),
+            "standards": self.of(StandardMeasured),
+            "drifts": self.of(DriftDetected),
+            "rescans": self.of(RescanRequested),
+            "analysis_reviews": self.of(AnalysisReviewRequested),
             "learnt": self.of(ObservationRecorded),
             "withheld": self.of(ObservationWithheld),
             "retracted": self.of(ObservationRetracted),
@@ -165,6 +176,10 @@ def _alarm(event: Event) -> str | None:
         return f"{event.sample_id}: taken back: {event.reason}"
     if isinstance(event, FurnaceNotCalibrated):
         return f"{event.furnace} was not calibrated: {event.reason}"
+    if isinstance(event, AnalysisReviewRequested):
+        return f"{event.sample_id}: a person should look at {event.measurement_id}: {event.question}"
+    if isinstance(event, DriftDetected):
+        return f"{event.instrument}: its zero is off by {event.by:+.3f} degrees since {event.since:%Y-%m-%d}"
     if isinstance(event, StepFailed):
         return f"{event.instrument}: {event.step.value} failed: {event.reason}"
     if isinstance(event, AgentFaulted):
@@ -186,12 +201,20 @@ def _words(event: Event) -> str | None:
         return f"booked {event.run_id} with {len(event.samples)} vials on {event.furnace}"
     if isinstance(event, StepStarted):
         return " ".join(w for w in (event.step.value, ", ".join(event.sample_ids)[:48], "on", event.instrument) if w)
-    if isinstance(event, PatternMeasured):
-        return f"measured {event.sample_id}"
-    if isinstance(event, AnalysisFlagged):
-        return f"flagged {event.sample_id}"
     if isinstance(event, ObservationRecorded):
         return f"learnt from {event.sample_id}, utility {event.utility:.2f}"
     if isinstance(event, ModelReleased):
         return f"released {event.model.model_id} fitted on {event.n_observations} samples"
+    return _words_of_patterns(event)
+
+
+def _words_of_patterns(event: Event) -> str | None:
+    if isinstance(event, PatternMeasured):
+        return f"measured {event.sample_id}"
+    if isinstance(event, AnalysisFlagged):
+        return f"flagged {event.sample_id}"
+    if isinstance(event, RescanRequested):
+        return f"measures {event.sample_id} again: {event.reason}"
+    if isinstance(event, StandardMeasured):
+        return f"held {event.instrument} against {event.standard}: zero {event.zero:+.3f} degrees"
     return None

@@ -157,7 +157,8 @@ def _phases(analysis: Analysis) -> tuple[str, ...]:
         cell = "" if phase.pseudo_cubic is None else f", a_pc {phase.pseudo_cubic:.4f} Å"
         others = f", or {few(phase.alternatives, 3)}" if phase.alternatives else ""
         certain = f", {percent(phase.confidence)} sure"
-        told.append(f"{percent(phase.weight_fraction, 1)} {phase.name}{cell}{certain}{others}")
+        alike = f" (a powder cannot tell it from {few(phase.members, 3)})" if phase.members else ""
+        told.append(f"{percent(phase.weight_fraction, 1)} {phase.name}{cell}{certain}{others}{alike}")
     return (*told, *(f"noticed: {flag}" for flag in analysis.flags))
 
 

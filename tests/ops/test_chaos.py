@@ -23,13 +23,21 @@ def fates(made: object, kind: str) -> dict[Fate, int]:
     return dict(made.reckoning.table().get(kind, {}))
 
 
+def of_vials(events: list) -> list:
+    """Those that are not about a standard."""
+    return [e for e in events if not e.sample_id.startswith("standard-")]
+
+
 @pytest.mark.parametrize("fault", ["empty_holder", "shutter_stuck"])
 async def test_a_pattern_of_nothing_never_becomes_a_label(tmp_path: Path, fault: str) -> None:
     """With no sample in the beam, or no beam, every pattern is flagged and every observation withheld."""
     made = await make(tmp_path, CALM.model_copy(update={fault: 1.0}), vials=8)
     assert set(fates(made, fault)) == {Fate.CAUGHT}
     assert not made.of(ObservationRecorded, AgentFaulted)
-    assert len(made.of(AnalysisFlagged)) == len(made.of(ObservationWithheld)) == len(made.of(PatternMeasured)) > 4
+    flagged, withheld, measured = made.of(AnalysisFlagged), made.of(ObservationWithheld), made.of(PatternMeasured)
+    assert len(of_vials(flagged)) == len(withheld) == len(of_vials(measured)) > 4
+    standards = [e for e in flagged if e not in of_vials(flagged)]
+    assert bool(standards) is (fault == "shutter_stuck"), "a standard is in its holder, and needs the beam"
 
 
 @pytest.mark.parametrize("fault", ["overshoot", "controller_stall", "dropped_vial"])
@@ -46,7 +54,8 @@ async def test_a_file_of_an_unknown_schema_is_flagged_and_withheld(tmp_path: Pat
     update = CALM.model_copy(update={"schema_change_week": 0, "schema_change_days": 99.0})
     made = await make(tmp_path, update, seed=105, vials=4)  # there the update comes in the first hours
     hit = {j.fault.thing for j in made.reckoning.judged}
-    assert len(hit) == 4
+    assert {name for name in hit if name.startswith("c-")} == {e.sample_id for e in made.of(ObservationWithheld)}
+    assert len(hit) == 5, "four vials and their standard"
     assert {j.fate for j in made.reckoning.judged} == {Fate.CAUGHT}
     flagged = {e.sample_id: e.reason for e in made.of(AnalysisFlagged)}
     assert all("got version 3.0" in flagged[name] for name in hit)
@@ -72,7 +81,7 @@ async def test_a_diffractometer_that_is_down_for_days_loses_nothing(tmp_path: Pa
     made = await make(tmp_path, dying, seed=6, vials=4)  # there it dies after 22 hours
     assert fates(made, "dead_tube") == {Fate.HARMLESS: 1}
     measured = made.of(PatternMeasured)
-    assert len({e.sample_id for e in measured}) == len(measured) == 4
+    assert len({e.sample_id for e in measured}) == len(measured) == 5, "four vials and their standard"
     unloaded = max(e.ended_at for e in made.of(StepCompleted))
     assert all(e.started_at > unloaded + timedelta(days=1) for e in measured)
     assert not made.of(SampleLost, AgentFaulted)
