@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bus.protocol import Recorded
+from contracts.diffraction import AnalysisReviewRequested, DriftDetected, StandardMeasured
 from contracts.event import Event
 from ops.tally import Tally
-from tests.agents.said import calibrated, gone, not_calibrated, observed, retracted, withheld
+from tests.agents.said import calibrated, gone, not_calibrated, observed, rescanned, retracted, scan_of, vial, withheld
 from tests.contracts.examples import EPOCH, envelope
 
 
@@ -35,3 +36,25 @@ def test_what_is_taken_back_counts_no_more() -> None:
     assert (told.summary()["learnt"], told.summary()["retracted"], told.summary()["withheld"]) == (3, 1, 1)
     assert told.alarms[0] == "c-0002-v1: taken back: its furnace was too hot"
     assert tally(observed(1), retracted(1)).best is None
+
+
+def test_doubts_and_standards_are_told() -> None:
+    """Scans that were asked for again are counted; what a person should look at, and a drift, are alarms."""
+    standard = StandardMeasured(
+        measurement_id="standard/xrd-1/1", instrument="xrd-1", standard="Si", measured_at=EPOCH, zero=0.02,
+        zero_su=0.001, displacement=0.0, displacement_su=0.001, lines=6,
+    )  # fmt: skip
+    drift = DriftDetected(
+        measurement_id="standard/xrd-1/1", instrument="xrd-1", since=EPOCH, delay_days=7.0, by=-0.05,
+        quiet_standards=200.0,
+    )  # fmt: skip
+    question = AnalysisReviewRequested(
+        measurement_id=scan_of(1), sample_id=vial(1), priority=0.9, question="Is it there?"
+    )
+    told = tally(standard, drift, rescanned(1), question)
+    summary = told.summary()
+    assert [summary[n] for n in ("standards", "drifts", "rescans", "analysis_reviews")] == [1, 1, 1, 1]
+    assert told.alarms == [
+        "xrd-1: its zero is off by -0.050 degrees since 2026-01-05",
+        f"{vial(1)}: a person should look at {scan_of(1)}: Is it there?",
+    ]
