@@ -20,7 +20,7 @@ from science.diffraction.errors import LibraryError
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import FEW_COUNTS, LEAST_PEAK, observe, peak_heights
 from science.diffraction.pattern import CU_K_ALPHA1, Pattern
-from science.diffraction.refine import Fit, Observed, Trial, refine
+from science.diffraction.refine import LEAN, Fit, Observed, Trial, refine
 from science.diffraction.rivals import Place, contested
 from science.diffraction.search import search
 from science.diffraction.settle import settle
@@ -133,7 +133,7 @@ def searched(
     lines, flags = _radiation(pattern, wavelength)
     observed = observe(pattern, lines)
     if instrument_zero is not None:
-        observed = replace(observed, zero=(instrument_zero[0], max(instrument_zero[1], SUREST_ZERO)))
+        observed = replace(observed, zero=(instrument_zero[0], max(instrument_zero[1], SUREST_ZERO)), lean=LEAN)
     trials = _trials(observed, library, elements, hypotheses, settings)
     if pattern.two_theta[-1] - pattern.two_theta[0] < SHORT_RANGE:
         flags.append("short-range")

@@ -43,6 +43,9 @@ LOWEST_WIDTH = 0.02
 """Full width in degrees below which no line is believed."""
 ZERO_SD = 0.02
 """Zero errors in degrees that an aligned instrument has; tells the zero from the displacement."""
+LEAN, LEAN_SHIFT = 0.83, 1.11
+"""What axial divergence is taken for where only the places of lines are looked at: between 25 and 90° −cot(2θ) / 6 is
+about 0.83 − 1.11 cos θ, so much zero and the other way displacement."""
 ZERO_ROOM = 0.25
 """Degrees by which the zero may leave what is known of it."""
 
@@ -109,6 +112,7 @@ class Observed:
         monochromator: cos²(2θ) of a diffracted-beam monochromator; 1 without one.
         rounding: counts, noise that comes from counts being whole numbers.
         zero: error of the circle in degrees as known beforehand, and its standard uncertainty.
+        lean: degrees that it holds for each degree of axial divergence; a standard's zero does, see `LEAN`.
     """
 
     x: Array
@@ -119,6 +123,7 @@ class Observed:
     monochromator: float = 1.0
     rounding: float = 0.0
     zero: tuple[float, float] = (0.0, ZERO_SD)
+    lean: float = 0.0
 
     @cached_property
     def measured(self) -> NDArray[np.bool_]:
@@ -269,7 +274,7 @@ def _evaluate(fit: Fit, observed: Observed, basis: Array, held: Sequence[Columns
     fit.background = basis @ background
     misfit = float((((observed.y - fit.calculated) / observed.sigma) ** 2).sum())
     known, error = observed.zero
-    fit.chi2 = misfit + ((fit.zero - known) / error) ** 2 + (fit.axial / AXIAL_SD) ** 2
+    fit.chi2 = misfit + ((fit.zero + observed.lean * fit.axial - known) / error) ** 2 + (fit.axial / AXIAL_SD) ** 2
     return columns
 
 
@@ -309,13 +314,13 @@ def refine(
         residual = (observed.y - best.calculated) / observed.sigma
         gram, right = weighted @ weighted.T, weighted @ residual
         if not only_newest:
-            known, error = observed.zero
-            gram[0, 0] += 1 / (error * norms[0]) ** 2
-            right[0] -= (best.zero - known) / error**2 / norms[0]
-            if tails:
-                at = len(moved) - 1
-                gram[at, at] += 1 / (AXIAL_SD * norms[at]) ** 2
-                right[at] -= best.axial / AXIAL_SD**2 / norms[at]
+            shared = norms[: len(moved)]
+            known = beforehand(observed, moved)
+            gram[: len(moved), : len(moved)] += known / np.outer(shared, shared)
+            off = {0: best.zero - observed.zero[0], 4: best.axial}
+            if not tails:  # it does not move, but the zero answers for it
+                off[0] += observed.lean * best.axial
+            right[: len(moved)] -= known @ np.array([off.get(j, 0.0) for j in moved]) / shared
         improved = False
         for _ in range(4):
             step = np.linalg.solve(gram + (damping + 1e-9) * np.eye(len(gram)), right) / norms
@@ -333,6 +338,19 @@ def refine(
         if gain < 2e-4 * best.chi2:
             return best
     return best
+
+
+def beforehand(observed: Observed, moved: Sequence[int]) -> Array:
+    """Precision matrix ``(m, m)`` of what is known of shared parameters besides the pattern: zero and axial divergence.
+
+    Args:
+        observed: the pattern.
+        moved: which parameters, as `jacobian` numbers them.
+    """
+    by = np.array([{0: 1.0, 4: observed.lean}.get(j, 0.0) for j in moved])
+    known = np.outer(by, by) / observed.zero[1] ** 2
+    known += np.diag([1 / AXIAL_SD**2 if j == 4 else 0.0 for j in moved])
+    return np.asarray(known)
 
 
 def evaluated(fit: Fit, observed: Observed) -> list[Columns]:

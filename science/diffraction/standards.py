@@ -2,7 +2,9 @@
 
 The lattice of a reference is certified, so that each of its lines has one right place. How the lines are off over
 the angle tells the two errors apart: the zero moves all alike, the displacement goes with cos θ (Klug & Alexander
-1974, ISBN 0-471-49369-4). A sample's own displacement is its own; the zero belongs to the instrument.
+1974, ISBN 0-471-49369-4). A sample's own displacement is its own; the zero belongs to the instrument. So does axial
+divergence, which draws low lines out towards the beam and looks like a zero and a displacement of opposite sign: the
+zero that is told here holds it, and `refine` takes the two apart again by the shape of a sample's lines.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from science.diffraction.errors import PatternError
 from science.diffraction.pattern import CU_K_ALPHA1, Pattern
 from science.diffraction.readers import read_pattern_bytes
+from science.diffraction.refine import AXIAL_MEAN, AXIAL_SD, LEAN, LEAN_SHIFT
 
 Array = NDArray[np.float64]
 
@@ -28,8 +31,8 @@ CLEAR = 15.0
 """Height over the noise from which a line is used."""
 FEWEST = 4
 """Lines below which two errors cannot be told apart."""
-FLOOR = 0.002
-"""Standard uncertainty in degrees that no fitted place of a line goes below: asymmetry and step."""
+FLOOR = 1e-3
+"""Standard uncertainty in degrees that no fitted place of a line goes below: shape and step."""
 DOUBLETS = {1.5406: 1.544427, 1.78897: 1.79285, 1.93604: 1.93998, 0.70932: 0.713607}
 """Kα1 → Kα2 in Å of Cu, Co, Fe, Mo (Bearden 1967, doi:10.1103/RevModPhys.39.78)."""
 
@@ -54,7 +57,8 @@ class Alignment:
     """What a scan of a standard says of the instrument.
 
     Attributes:
-        zero: error of the circle in degrees 2θ: where nothing is displaced, lines are found that much too high.
+        zero: error of the circle in degrees 2θ, with what axial divergence adds to it (see `refine.LEAN`): where
+            nothing is displaced, lines are found that much too high.
         zero_su: its standard uncertainty.
         displacement: of the sample in mm, away from the focusing circle negative, as `identify` tells it.
         displacement_su: its standard uncertainty.
@@ -219,14 +223,23 @@ def _voigt(x: Array, width: float, mixing: float) -> Array:
 
 
 def _told(pattern: Pattern, lines: Array, offsets: Array, errors: Array) -> Alignment:
-    """Weighted least squares of offset = zero + displacement · cos θ; uncertainties grow with what is left."""
-    design = np.column_stack([np.ones_like(lines), np.cos(np.radians(lines / 2))])
+    """Weighted least squares of offset = zero + displacement · cos θ − axial · cot 2θ / 6.
+
+    Zero and axial divergence cannot be told apart by the places of lines, but what a fit of a sample needs of them can:
+    the zero at which a fit without axial divergence would be least off. Uncertainties grow with what is left.
+    """
+    theta = np.radians(lines / 2)
+    design = np.column_stack([np.ones_like(lines), np.cos(theta), -AXIAL_MEAN / np.tan(2 * theta)])
     weights = 1 / errors**2
-    normal = np.linalg.inv(design.T @ (design * weights[:, None]))
-    zero, shift = normal @ (design.T @ (weights * offsets))
-    left = offsets - design @ np.array([zero, shift])
-    scale = max(float((weights * left**2).sum()) / (len(lines) - 2), 1.0)
-    zero_su, shift_su = np.sqrt(scale * np.diag(normal))
+    known = np.diag([0.0, 0.0, 1 / AXIAL_SD**2])
+    normal = np.linalg.inv(design.T @ (design * weights[:, None]) + known)
+    values = normal @ (design.T @ (weights * offsets))
+    left = offsets - design @ values
+    scale = max(float((weights * left**2).sum()) / max(len(lines) - 3, 1), 1.0)
+    # as much as lines that lean are taken for zero, and the other way for displacement
+    told = np.array([[1.0, 0.0, LEAN], [0.0, 1.0, -LEAN_SHIFT]])
+    (zero, shift), covariance = told @ values, scale * told @ normal @ told.T
+    zero_su, shift_su = np.sqrt(np.diag(covariance))
     arm = np.radians(1.0) * (pattern.provenance.radius or RADIUS) / 2
     return Alignment(
         float(zero),
