@@ -6,7 +6,16 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from contracts.diffraction import Analysis, Cell, CellErrors, DoubtfulPhase, PhaseFound, UnexplainedLine, Verdict
+from contracts.diffraction import (
+    Analysis,
+    Cell,
+    CellErrors,
+    DoubtfulPhase,
+    MarchDollase,
+    PhaseFound,
+    UnexplainedLine,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from science.diffraction.identify import Identification, IdentifiedPhase
@@ -80,6 +89,7 @@ def _phase(phase: IdentifiedPhase) -> PhaseFound:
         size_su_nm=_known(phase.size_su_nm),
         in_prediction_set=phase.in_prediction_set,
         texture=_known(phase.texture),
+        march_dollase=None if phase.texture_axis is None else MarchDollase(axis=phase.texture_axis, r=phase.march),
     )
 
 

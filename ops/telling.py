@@ -96,9 +96,8 @@ def print_table(answer: dict[str, Any]) -> None:
         table.add_row(*(row[n] for n in told))
     if answer["phases"]:
         console.print(table)
-    for p in answer["phases"]:
-        if p["same_lines"]:
-            console.print(f"  {p['formula']} has the lines of {_some(p['same_lines'])}", highlight=False)
+    for note in (note for p in answer["phases"] for note in _beside(p)):
+        console.print(f"  {note}", highlight=False)
     for other in answer["not_claimed"]:
         console.print(f"  not claimed: {other['name']}, probability {other['probability']:.2f}", highlight=False)
     for line in answer["unexplained_lines"]:
@@ -116,6 +115,17 @@ def print_table(answer: dict[str, Any]) -> None:
         console.print(f"  [dim]{note}[/dim]")
     if "picture" in answer:
         console.print(f"  drawn in {answer['picture']}")
+
+
+def _beside(phase: dict[str, Any]) -> list[str]:
+    """What must be known of a phase and stands in no column."""
+    told = []
+    if phase["same_lines"]:
+        told.append(f"{phase['formula']} has the lines of {_some(phase['same_lines'])}")
+    if phase["texture_axis"]:
+        plane = "".join(map(str, phase["texture_axis"]))
+        told.append(f"{phase['formula']} lies along ({plane}), March's r {phase['march']:.2f}")
+    return told
 
 
 def _some(names: list[str]) -> str:

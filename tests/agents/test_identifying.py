@@ -7,7 +7,7 @@ import math
 import pytest
 
 from agents.identifying import analysis_of, relative_error, why_unknown
-from contracts.diffraction import Cell, CellErrors, Verdict
+from contracts.diffraction import Cell, CellErrors, MarchDollase, Verdict
 from science.chemistry.crystal import Lattice
 from science.diffraction.answer import Identification, IdentifiedPhase
 from science.diffraction.unexplained import UnexplainedLine
@@ -43,6 +43,8 @@ def test_everything_that_was_found_is_told() -> None:
     assert phase.pseudo_cubic_su == pytest.approx(2e-4)
     assert phase.in_prediction_set is True
     assert phase.march_dollase is None
+    [plates] = analysis_of(answer(found(texture_axis=(0, 0, 1), march=0.7)), "0" * 64).phases
+    assert plates.march_dollase == MarchDollase(axis=(0, 0, 1), r=0.7)
     assert told.missing == 0.03
     assert [(d.name, d.probability) for d in told.doubtful] == [("A (2)", 0.3), ("B (1)", 0.1)]
     assert (told.verdict, told.flags, told.library_sha256) == (Verdict.IDENTIFIED, ("overlap",), "0" * 64)

@@ -83,3 +83,11 @@ def test_a_table_says_the_class_and_what_was_not_claimed(capsys: pytest.CaptureF
     assert "a phase is missing with probability 0.12" in text
     assert "a 4.1771(3)" in text
     assert "41 ± 3" in text
+    assert "lies along" not in text
+
+
+def test_a_table_says_how_crystallites_lie(capsys: pytest.CaptureFixture[str]) -> None:
+    """Axis and strength of a texture stand below the phase that has it."""
+    plates = replace(PHASE, texture_axis=(1, 0, -4), march=0.456)
+    print_table(document(Path("scan.xy"), replace(ANSWER, phases=(plates,)), PATTERN, 1.0))
+    assert "NiO lies along (10-4), March's r 0.46" in re.sub(r"\s+", " ", capsys.readouterr().out)
