@@ -107,6 +107,7 @@ class Identification:
         flags: what else was noticed.
         missing: calibrated probability that a phase is missing from the answer.
         doubtful: phases that would explain something but are not claimed, each with its probability.
+        stretch: share by which angles are farther from the first than the file says, see `science.diffraction.stretch`.
     """
 
     verdict: str
@@ -120,6 +121,7 @@ class Identification:
     flags: tuple[str, ...]
     missing: float = 0.0
     doubtful: tuple[tuple[str, float], ...] = ()
+    stretch: float = 0.0
 
 
 def nothing(observed: Observed, lines: tuple[UnexplainedLine, ...], flags: list[str]) -> Identification:

@@ -16,15 +16,16 @@ from science.chemistry.crystal import Crystal
 from science.diffraction.anodes import other_radiation
 from science.diffraction.answer import Identification, IdentifiedPhase, IdentifySettings, answer, nothing
 from science.diffraction.belief import Calibration, shipped
+from science.diffraction.combinations import among, explore
 from science.diffraction.errors import LibraryError
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import FEW_COUNTS, LEAST_PEAK, observe, peak_heights
 from science.diffraction.pattern import CU_K_ALPHA1, Pattern
 from science.diffraction.refine import LEAN, Fit, Observed, Trial, refine
 from science.diffraction.rivals import Place, contested
-from science.diffraction.search import search
 from science.diffraction.settle import settle
 from science.diffraction.sticks import calculate
+from science.diffraction.stretch import odds, stretched, suggested
 from science.diffraction.twins import untwinned
 from science.diffraction.unexplained import UnexplainedLine, unexplained_lines
 
@@ -109,6 +110,8 @@ class Searched:
         fit: of the phases that hold their places; none where there is nothing to be seen.
         places: who else could stand in the place of each.
         flags: what was noticed.
+        combinations: sets of phases between which the belief was shared.
+        stretch: share by which angles are farther from the first than the file says.
     """
 
     observed: Observed
@@ -117,6 +120,8 @@ class Searched:
     fit: Fit | None
     places: tuple[Place, ...]
     flags: tuple[str, ...]
+    combinations: int = 1
+    stretch: float = 0.0
 
 
 def searched(
@@ -142,11 +147,21 @@ def searched(
         return Searched(observed, trials, (), None, (), (*flags, "no-peaks"))
     if peak < FEW_COUNTS:
         flags.append("low-counts")
-    fit = search(trials, observed)
-    if not fit.trials:
-        return Searched(observed, trials, (), fit, (), tuple(flags))
-    held, places = contested(untwinned(refine(fit, observed, iterations=10), observed), observed, trials)
-    return Searched(observed, trials, fit.trials, held, tuple(places), tuple(flags))
+    found = explore(trials, observed)
+    if not found[0].fit.trials:
+        return Searched(observed, trials, (), found[0].fit, (), tuple(flags))
+    fit = refine(found[0].fit, observed, iterations=10)
+    stretch = 0.0
+    if by := suggested(fit, observed):
+        corrected = stretched(observed, by)
+        again = explore(trials, corrected)
+        other = refine(again[0].fit, corrected, iterations=10)
+        if odds(fit, other, corrected) > 0:
+            observed, found, fit, stretch = corrected, again, other, by
+            flags.append("stretched-axis")
+    held, places = contested(untwinned(fit, observed), observed, trials)
+    places = among(held, places, found, observed)
+    return Searched(observed, trials, fit.trials, held, tuple(places), tuple(flags), len(found), stretch)
 
 
 def concluded(ready: Searched, settings: IdentifySettings, calibration: Calibration | None = None) -> Identification:
@@ -162,7 +177,7 @@ def concluded(ready: Searched, settings: IdentifySettings, calibration: Calibrat
         return nothing(observed, settled.faint, [*flags, "no-match", *_wrong_wavelength(ready, settled.fit.chi2)])
     if settled.missing >= known.alarm:
         flags += _wrong_wavelength(ready, settled.fit.chi2)
-    return answer(settled, observed, settings, flags, known)
+    return replace(answer(settled, observed, settings, flags, known), stretch=ready.stretch)
 
 
 def _wrong_wavelength(ready: Searched, chi2: float) -> list[str]:

@@ -23,6 +23,7 @@ from science.diffraction.pattern import Pattern
 from science.diffraction.readers import read_pattern_bytes
 from science.diffraction.refine import Fit, March, Observed, PhaseState, Trial, refine
 from science.diffraction.sticks import calculate, cell_shape, metric_design, metric_parameters
+from science.diffraction.stretch import stretched
 from science.diffraction.tasks import Sites, library
 
 Array = NDArray[np.float64]
@@ -95,7 +96,7 @@ def explain(
         LibraryError: the answer names a phase that is not among the crystals.
     """
     lines, _ = _radiation(pattern, wavelength)
-    observed = observe(pattern, lines)
+    observed = stretched(observe(pattern, lines), answer.stretch)
     known: dict[str, Crystal] = {}
     for crystal in crystals:
         known.setdefault(crystal.name, crystal)

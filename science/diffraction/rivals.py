@@ -70,6 +70,13 @@ class Place:
         """Posterior share of the whole class."""
         return self.share + sum(r.share for r in self.rivals if r.same_class)
 
+    def beside(self, instead: Sequence[Trial], share: float) -> Place:
+        """The place where another combination has a share of the belief, and holds other phases or none instead."""
+        mine = [Rival(r.trial, r.share * (1 - share), r.same_class) for r in self.rivals]
+        known = {r.trial.crystal.name for r in mine}
+        mine += [Rival(t, share, same_class=False) for t in instead if t.crystal.name not in known]
+        return Place(self.share * (1 - share), tuple(sorted(mine, key=lambda r: -r.share)), self.members)
+
 
 def log_evidence(evidence: Evidence, effective: float) -> float:
     """Log evidence of a fit but for a constant, with the scale of the noise integrated out, tempered.
@@ -87,7 +94,7 @@ def disorder(trial: Trial) -> float:
     return sum(s.occupancy < 0.98 for s in sites) / max(len(sites), 1)
 
 
-def _prior(fit: Fit, index: int) -> float:
+def log_prior(fit: Fit, index: int) -> float:
     """Log prior of a phase in its place: ordered, and with the cell that the library says, unless shown otherwise."""
     trial, state = fit.trials[index], fit.states[index]
     strain = float(state.metric[0] / trial.start[0] - 1) / 2
@@ -145,8 +152,8 @@ def _contest(fit: Fit, observed: Observed, trials: Sequence[Trial], index: int) 
     scored.sort(key=lambda s: -s[0])
     tried = [(trial, swapped(fit, observed, index, trial, strain)) for _, strain, trial in scored[:MOST_RIVALS]]
     now = weigh(fit, observed)
-    weights = [log_evidence(now, now.effective) + _prior(fit, index)]
-    weights += [log_evidence(weigh(f, observed), now.effective) + _prior(f, index) for _, f in tried]
+    weights = [log_evidence(now, now.effective) + log_prior(fit, index)]
+    weights += [log_evidence(weigh(f, observed), now.effective) + log_prior(f, index) for _, f in tried]
     odds = np.exp(np.array(weights) - max(weights))
     shares = odds / odds.sum()
     rivals = [Rival(trial, float(share), trial in members) for (trial, _), share in zip(tried, shares[1:], strict=True)]
@@ -154,7 +161,7 @@ def _contest(fit: Fit, observed: Observed, trials: Sequence[Trial], index: int) 
     best = int(np.argmax(weights))
     if weights[best] > weights[0] + CLEARLY:
         better = refine(tried[best - 1][1], observed, iterations=8)
-        found = log_evidence(weigh(better, observed), now.effective) + _prior(better, index)
+        found = log_evidence(weigh(better, observed), now.effective) + log_prior(better, index)
         if found > weights[0] + CLEARLY:
             return better, place
     return None, place

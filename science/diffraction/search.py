@@ -1,4 +1,4 @@
-"""Which phases: a matched shortlist on what is unexplained, refined additions, and backward elimination.
+"""Which phase next: a matched shortlist on what is unexplained, refined additions, and backward elimination.
 
 Recall is easy; precision is the problem. A phase is kept only when lines of its own, not shared with
 stronger phases, are seen where and as strong as they should be, and when leaving it out costs more than
@@ -7,8 +7,8 @@ its freedom is worth under an error model that admits imperfect profiles.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ MIN_GAIN = 0.03
 """Relative drop of chi-squared that a further phase must bring."""
 MIN_SEEN = 0.55
 """Share of its own lines' intensity that must be seen."""
+AT_END = 0.95
+"""Share of its room from which a cell has run into the end of it."""
 MIN_SIGNAL = 6.0
 """Signal-to-noise ratio of its own lines."""
 
@@ -161,6 +163,24 @@ def without(fit: Fit, index: int) -> Fit:
     )
 
 
+def freed(fit: Fit, observed: Observed) -> Fit:
+    """The fit with cells that ran into the end of their strain begun anew, if that is better.
+
+    The cell of a phase with many lines has more than one minimum, and a strain guessed from a few lines may lead to
+    the wrong one.
+    """
+    for n, (trial, state) in enumerate(zip(fit.trials, fit.states, strict=True)):
+        room = 2 * trial.max_strain * np.maximum(np.abs(trial.start), 0.2 * trial.start[0])
+        if (np.abs(state.metric - trial.start) < AT_END * room).all():
+            continue
+        states = [PhaseState(s.metric.copy(), s.size, s.strain) for s in fit.states]
+        states[n] = PhaseState(trial.start.copy())
+        again = refine(replace(fit, states=states), observed, iterations=8)
+        if again.chi2 < fit.chi2:
+            fit = again
+    return fit
+
+
 def presence(fit: Fit, observed: Observed, index: int, *, with_gain: bool = True) -> Presence:
     """How well phase `index` is borne out.
 
@@ -204,37 +224,21 @@ def _spread(part: Array, left: Array, strong: Array) -> float:
     return float(np.sqrt(np.average((np.array(ratios) - mean) ** 2, weights=weights)) / max(abs(mean), 1e-9))
 
 
-def search(trials: Sequence[Trial], observed: Observed) -> Fit:
-    """The set of phases that accounts for the pattern."""
-    fit = Fit((), [], zero=observed.zero[0])
-    fit = refine(fit, observed, iterations=0)
-    barred: set[str] = set()
-    while len(fit.trials) < MAX_PHASES:
-        best = _best_addition(fit, trials, observed, barred)
-        if best is None:
-            break
-        gain = (fit.chi2 - best.chi2) / max(best.chi2, 1e-9)
-        if gain < MIN_GAIN:
-            break
-        name = best.trials[-1].crystal.name
-        if len(best.trials) > 1 and not presence(best, observed, len(best.trials) - 1).borne_out:
-            barred.add(name)
-            if len(barred) > 2 * MAX_PHASES:
-                break
-            continue
-        fit = _pruned(best, observed)
-        barred.add(name)
-        if name in {t.crystal.name for t in fit.trials}:
-            barred.discard(name)
-    return fit
+def shortlisted(fit: Fit, trials: Sequence[Trial], observed: Observed, barred: Collection[str]) -> list[Fit]:
+    """The fit with each of the phases that match best what is unexplained, their cells refined, best first.
 
-
-def _best_addition(fit: Fit, trials: Sequence[Trial], observed: Observed, barred: set[str]) -> Fit | None:
-    taken = {t.crystal.name for t in fit.trials} | barred
+    Args:
+        fit: a refined fit.
+        trials: all candidates.
+        observed: the pattern.
+        barred: names of candidates that are not tried.
+    """
+    taken = {t.crystal.name for t in fit.trials} | set(barred)
     rest = smoothed(observed.y - fit.calculated, observed)
     scored = []
+    substances = {_substance(t) for t in fit.trials} - {None}
     for trial in trials:
-        if trial.crystal.name in taken:
+        if trial.crystal.name in taken or _substance(trial) in substances:
             continue
         score, strain = match(trial, observed, rest)
         if score > 0:
@@ -244,13 +248,15 @@ def _best_addition(fit: Fit, trials: Sequence[Trial], observed: Observed, barred
         refine(added(fit, trial, strain), observed, iterations=4, only_newest=bool(fit.trials))
         for _, strain, trial in scored[: SHORTLIST if fit.trials else SHORTLIST + 3]
     ]
-    if not tries:
-        return None
-    tries.sort(key=lambda f: f.chi2 * (1 + 0.012 * sum(len(s.metric) for s in f.states)))
-    return refine(tries[0], observed, iterations=6)
+    return sorted(tries, key=lambda f: f.chi2 * (1 + 0.012 * sum(len(s.metric) for s in f.states)))
 
 
-def _pruned(fit: Fit, observed: Observed) -> Fit:
+def _substance(trial: Trial) -> tuple[str, int] | None:
+    """What an entry of the library is, whatever its source; a powder is not asked to hold it twice."""
+    return (trial.crystal.formula, trial.crystal.space_group) if trial.origin == "library" else None
+
+
+def pruned(fit: Fit, observed: Observed) -> Fit:
     """Without phases that a later addition has made needless."""
     while len(fit.trials) > 1:
         weak = [n for n in range(len(fit.trials)) if not presence(fit, observed, n).borne_out]
