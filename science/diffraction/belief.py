@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 PHASE_FEATURES = ("nats", "seen", "lines", "width", "strayed", "strayed_by_line", "own", "chi2")
-MISSING_FEATURES = ("first", "second", "third", "chi2", "unexplained", "strayed")
+MISSING_FEATURES = ("clearest", "second", "height", "strain", "widths", "doubt")
 
 
 @dataclass(frozen=True)
@@ -117,19 +117,36 @@ def phase_features(claim: Claim) -> tuple[float, ...]:
     )
 
 
-def missing_features(heights: Sequence[float], chi2: float, unexplained: float, strayed: float) -> tuple[float, ...]:
-    """In the order of `MISSING_FEATURES`, each the more suspicious the larger.
+@dataclass(frozen=True)
+class Suspicion:
+    """What speaks for a phase that is missing from an answer.
 
-    Args:
-        heights: of unexplained lines relative to the strongest line, highest first.
-        chi2: of the fit, per effective datum.
-        unexplained: share of the net intensity that lines of the fit cannot take up, however they stray.
-        strayed: largest deviation of the line intensities of a phase.
+    Attributes:
+        clearest: largest residual over its noise, far from all lines of the phases.
+        second: how clear the second line is that no phase accounts for, see `unexplained.clearness`. One line may be
+            an accident of the sample holder; phases have several.
+        height: of the second highest unexplained line, relative to the strongest of the pattern.
+        strain: largest strain of the cell of a phase, as a share of what is allowed: wrong phases bend most.
+        widths: in degrees between the broadest and the sharpest phase.
+        doubt: probability that the least likely of the phases is not there; it may stand for another.
     """
-    first, second, third = (*heights, 0.0, 0.0, 0.0)[:3]
+
+    clearest: float
+    second: float
+    height: float
+    strain: float
+    widths: float
+    doubt: float
+
+
+def missing_features(seen: Suspicion) -> tuple[float, ...]:
+    """In the order of `MISSING_FEATURES`, each the more suspicious the larger."""
+    doubt = float(np.clip(seen.doubt, 1e-4, 0.98))
     return (
-        *(float(np.log(max(h, 2e-3))) for h in (first, second, third)),
-        float(np.log(max(chi2, 0.05))),
-        float(np.log(max(unexplained, 0.01))),
-        min(strayed, 2.5),
+        float(np.log(max(seen.clearest, 1.0))),
+        float(np.log(max(seen.second, 1.0))),
+        float(np.log(max(seen.height, 2e-3))),
+        min(seen.strain, 1.0),
+        min(seen.widths, 1.0),
+        float(np.log(doubt / (1 - doubt))),
     )

@@ -64,12 +64,10 @@ class Evidence:
 
 def weigh(fit: Fit, observed: Observed) -> Evidence:
     """The evidence for a fit and for each of its phases."""
-    net = np.maximum(observed.net, 0)
-    top = float(net.max())
-    counting = np.maximum(observed.sigma**2 - (MODEL_ERROR * net) ** 2 - (SMALLEST_ERROR * top) ** 2, 1e-12 * top**2)
-    sigma = np.sqrt(counting + (LEFT_ERROR * net) ** 2 + (LEFT_FLOOR * top) ** 2)
+    top = float(np.maximum(observed.net, 0).max())
+    noise, sigma = counting(observed), tolerated(observed, LEFT_FLOOR)
     points = max(typical_width(fit) / (observed.x[1] - observed.x[0]) / 2, 1.0)
-    least_height = np.maximum(WEAKEST * top, CLEAR * np.sqrt(counting))
+    least_height = np.maximum(WEAKEST * top, CLEAR * noise)
     groups = [_line_groups(fit, observed, n, least_height) for n in range(len(fit.trials))]
     columns = np.vstack([fit.parts, *groups, observed.basis.T]) if groups else observed.basis.T
     count = len(fit.trials)
@@ -107,6 +105,25 @@ def weigh(fit: Fit, observed: Observed) -> Evidence:
         strayed,
         fit.calculated + step @ columns,
     )
+
+
+def counting(observed: Observed) -> Array:
+    """Counting noise alone, ``(n,)`` counts."""
+    net = np.maximum(observed.net, 0)
+    top = float(net.max())
+    rest = observed.sigma**2 - (MODEL_ERROR * net) ** 2 - (SMALLEST_ERROR * top) ** 2
+    return np.sqrt(np.maximum(rest, 1e-12 * top**2))
+
+
+def tolerated(observed: Observed, floor: float) -> Array:
+    """How far calculated patterns may be off whose lines stray already, ``(n,)`` counts.
+
+    Args:
+        observed: the pattern.
+        floor: share of the strongest line by which they are wrong anywhere.
+    """
+    net = np.maximum(observed.net, 0)
+    return np.sqrt(counting(observed) ** 2 + (LEFT_ERROR * net) ** 2 + (floor * float(net.max())) ** 2)
 
 
 def _least(gram: Array, right: Array, misfit: float, prior: Array) -> tuple[float, Array]:

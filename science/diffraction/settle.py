@@ -8,13 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from science.diffraction.belief import Calibration, Claim, missing_features, phase_features
-from science.diffraction.evidence import Evidence, weigh
+from science.diffraction.belief import Calibration, Claim, Suspicion, missing_features, phase_features
+from science.diffraction.evidence import Evidence, typical_width, weigh
 from science.diffraction.intensities import adjusted
 from science.diffraction.refine import MODEL_ERROR, Fit, Observed, Trial, refine
 from science.diffraction.rivals import Place
 from science.diffraction.search import Presence, presence, without
-from science.diffraction.unexplained import UnexplainedLine, calculated_lines, line_positions, unexplained_lines
+from science.diffraction.unexplained import (
+    UnexplainedLine,
+    calculated_lines,
+    clearness,
+    far_residual,
+    line_positions,
+    unexplained_lines,
+)
 
 Array = NDArray[np.float64]
 
@@ -107,12 +114,7 @@ def settle(
         positions=line_positions(fit, observed),
         line_height=FAINT,
     )
-    suspicion = missing_features(
-        [line.relative_intensity for line in faint],
-        evidence.chi2,
-        left_over(observed, evidence.calculated),
-        float(evidence.strayed.max()) if len(evidence.strayed) else 0.0,
-    )
+    suspicion = missing_features(_suspicion(fit, observed, evidence, chances, faint))
     return Settled(
         fit,
         evidence,
@@ -124,6 +126,26 @@ def settle(
         faint,
         suspicion,
         calibration.missing.probability(suspicion),
+    )
+
+
+def _suspicion(
+    fit: Fit, observed: Observed, evidence: Evidence, chances: Sequence[float], faint: Sequence[UnexplainedLine]
+) -> Suspicion:
+    """What speaks for a phase that is missing."""
+    positions = line_positions(fit, observed)
+    strains = [
+        abs(1 - s.metric[0] / t.start[0]) / 2 / t.max_strain for t, s in zip(fit.trials, fit.states, strict=True)
+    ]
+    widths = [s.size + 0.3 * s.strain for s in fit.states]
+    lines = clearness(observed, evidence.calculated, positions, typical_width(fit))
+    return Suspicion(
+        clearest=far_residual(observed, evidence.calculated, positions),
+        second=float(lines[1]),
+        height=faint[1].relative_intensity if len(faint) > 1 else 0.0,
+        strain=max(strains, default=0.0),
+        widths=max(widths, default=0.0) - min(widths, default=0.0),
+        doubt=1 - min(chances, default=0.0),
     )
 
 

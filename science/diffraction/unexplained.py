@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from science.diffraction.evidence import counting, tolerated
 from science.diffraction.refine import Fit, Observed
 from science.diffraction.search import smoothed
 from science.diffraction.sticks import metric_design
@@ -17,6 +18,12 @@ Array = NDArray[np.float64]
 LINE_HEIGHT = 0.04
 """Unexplained lines above this share of the strongest are clear."""
 K_BETA_OVER_K_ALPHA = 1.39222 / 1.540593
+FAR = 0.2
+"""Degrees from a line of a phase beyond which nothing of it is left."""
+BESIDE = 1.5
+"""Widths from a line of a phase within which nothing counts as another line."""
+SHARP_ERROR = 3e-4
+"""Share of the strongest line by which calculated patterns are wrong anywhere, away from lines."""
 W_L_ALPHA = 1.47639
 """Å; tungsten from the filament settles on the anode of an ageing tube."""
 
@@ -66,6 +73,50 @@ def unexplained_lines(
         d = wavelength / 2 / np.sin(np.radians((observed.x[n] - observed.zero[0]) / 2))
         found.append(UnexplainedLine(float(observed.x[n]), float(d), float(height)))
     return tuple(found[:10])
+
+
+def clearness(observed: Observed, calculated: Array, positions: Array, width: float) -> Array:
+    """How clear the clearest lines are that no phase accounts for, over their errors: ``(3,)``, clearest first.
+
+    A filter of the shape of a line is laid over the residual; what stands beside a line of a phase does not count.
+
+    Args:
+        observed: the pattern.
+        calculated: ``(n,)`` counts, as strong and broad as the lines of the phases may be.
+        positions: ``(m,)`` degrees, lines of the phases.
+        width: full width of a line in degrees.
+    """
+    step = observed.x[1] - observed.x[0]
+    width = max(width, 2.5 * step)
+    offsets = np.arange(-int(2 * width / step) - 1, int(2 * width / step) + 2) * step
+    shape = np.exp(-2.772588722239781 * (offsets / width) ** 2)
+    variance = tolerated(observed, SHARP_ERROR) ** 2
+    found = np.convolve((observed.y - calculated) / variance, shape, "same")
+    clear = found / np.sqrt(np.convolve(1 / variance, shape**2, "same"))
+    clear[~observed.measured] = 0.0
+    clear[_gaps(observed.x, positions) < BESIDE * width] = 0.0
+    clearest = np.zeros(3)
+    for n in range(len(clearest)):
+        at = int(np.argmax(clear))
+        clearest[n] = clear[at]
+        clear[np.abs(observed.x - observed.x[at]) < 2 * width] = 0.0
+    return clearest
+
+
+def far_residual(observed: Observed, calculated: Array, positions: Array) -> float:
+    """Largest smoothed residual over the noise of a point, far from all lines of the phases."""
+    rest = smoothed(observed.y - calculated, observed) / counting(observed)
+    rest[~observed.measured | (_gaps(observed.x, positions) < FAR)] = 0.0
+    return float(rest.max())
+
+
+def _gaps(x: Array, positions: Array) -> Array:
+    """Distance of each angle from the nearest line, ``(n,)`` degrees."""
+    if not len(positions):
+        return np.full(len(x), np.inf)
+    after = np.searchsorted(positions, x)
+    before = np.abs(x - positions[np.maximum(after - 1, 0)])
+    return np.minimum(before, np.abs(x - positions[np.minimum(after, len(positions) - 1)]))
 
 
 def line_positions(fit: Fit, observed: Observed) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from science.diffraction.belief import (
     PHASE_FEATURES,
     Claim,
     Logistic,
+    Suspicion,
     missing_features,
     phase_features,
     shipped,
@@ -51,21 +52,26 @@ def test_no_better_evidence_lowers_a_probability(which: str, factor: float) -> N
     assert more >= less - 1e-12
 
 
-@given(st.lists(st.floats(0, 1), max_size=5), st.floats(0.1, 50), st.floats(0, 1), st.floats(0, 3))
-def test_suspicion_grows_with_what_is_left(heights: list[float], chi2: float, left: float, strayed: float) -> None:
-    """Whatever is left, the chance of a missing phase is a probability, and a further tall line does not lower it."""
+CLEAN = Suspicion(clearest=2.0, second=2.5, height=0.0, strain=0.03, widths=0.02, doubt=0.01)
+LACKING = Suspicion(clearest=60.0, second=40.0, height=0.2, strain=0.2, widths=0.2, doubt=0.3)
+
+
+@given(st.sampled_from([f.name for f in fields(Suspicion)]), st.floats(1, 30), st.floats(0, 1))
+def test_suspicion_grows_with_what_is_left(which: str, factor: float, doubt: float) -> None:
+    """Whatever is left, the chance of a missing phase is a probability, and nothing more of it lowers it."""
     model = shipped().missing
-    heights = sorted(heights, reverse=True)
-    chance = model.probability(missing_features(heights, chi2, left, strayed))
+    seen = replace(CLEAN, doubt=doubt)
+    chance = model.probability(missing_features(seen))
     assert 0 <= chance <= 1
-    assert model.probability(missing_features([1.0, *heights], chi2, left, strayed)) >= chance - 1e-12
+    worse = replace(seen, **{which: getattr(seen, which) * factor + 0.01})
+    assert model.probability(missing_features(worse)) >= chance - 1e-12
 
 
 def test_a_clean_fit_is_complete_and_tall_lines_are_not() -> None:
-    """Nothing left: hardly anything missing; three lines of a fifth of the strongest: surely something."""
+    """Nothing left: hardly anything missing; two clear lines of a fifth of the strongest: surely something."""
     model = shipped().missing
-    assert model.probability(missing_features([], 0.8, 0.02, 0.1)) < 0.15
-    assert model.probability(missing_features([0.2, 0.2, 0.2], 10, 0.3, 0.3)) > 0.9
+    assert model.probability(missing_features(CLEAN)) < 0.15
+    assert model.probability(missing_features(LACKING)) > 0.9
 
 
 def test_a_logistic_model() -> None:

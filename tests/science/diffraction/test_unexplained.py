@@ -15,6 +15,8 @@ from science.diffraction.unexplained import (
     K_BETA_OVER_K_ALPHA,
     W_L_ALPHA,
     calculated_lines,
+    clearness,
+    far_residual,
     line_positions,
     unexplained_lines,
 )
@@ -38,6 +40,21 @@ def test_every_clear_line_is_told_with_its_spacing() -> None:
     assert [line.relative_intensity for line in found] == pytest.approx([1.0, 0.2, 0.07], abs=0.01)
     for line in found:
         assert line.d == pytest.approx(K_ALPHA1 / 2 / np.sin(np.radians(line.two_theta / 2)))
+
+
+def test_clear_lines_stand_out_of_the_noise() -> None:
+    """Two lines in Poisson noise, at their height over it; beside a line of a phase there is none."""
+    dice = np.random.default_rng(3)
+    y = dice.poisson(200 + sum(h * np.exp(-2.77 * ((X - at) / 0.1) ** 2) for at, h in ((30, 5000), (40, 90), (50, 60))))
+    observed = observe(Pattern(X, y.astype(float)), ((K_ALPHA1, 1.0),))
+    flat = 200 + 5000 * np.exp(-2.77 * ((observed.x - 30) / 0.1) ** 2)
+    strong = clearness(observed, flat, np.array([30.0]), 0.1)
+    assert (strong > [6, 4, 0]).all()
+    assert strong[2] < 4.5
+    assert (np.diff(strong) <= 0).all()
+    without = clearness(observed, flat, np.array([30.0, 40.05, 50.0]), 0.1)
+    assert without[0] < 4.5
+    assert far_residual(observed, flat, np.array([30.0])) > far_residual(observed, flat, np.array([30.0, 40.0, 50.0]))
 
 
 def test_the_list_ends_after_ten() -> None:
