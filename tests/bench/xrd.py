@@ -1,7 +1,8 @@
 """Phase identification on measured patterns of known mixtures, beside two baselines, with every figure in one table.
 
-``python -m tests.bench.xrd DIR [--group G] [--every N] [--quick] [--jobs 2] [--wrong] [--write FILE]`` with a folder
-that holds a ``manifest.json`` (patterns with their true phases), ``patterns/`` and a ``library/`` of CIF files.
+``python -m tests.bench.xrd DIR [--group G] [--every N] [--quick] [--jobs 2] [--wrong] [--write FILE] [--save FILE]``
+with a folder that holds a ``manifest.json`` (patterns with their true phases), ``patterns/`` and a ``library/`` of
+CIF files.
 
 The split: probabilities are fitted on the claims of seven eighths of the mixtures and judged on the rest, all scans
 of a powder on one side. Beside each complete library stand those from which one true phase, and whatever a powder
@@ -16,13 +17,15 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.bench.fitting import FOLDS, applied, fit_logistic, folds
-from tests.bench.xrd_runs import Run, Task, judged, manifest, mixture, search_one, slim, suspected, training
+from tests.bench.mixtures import entry as simulated_entry
+from tests.bench.xrd_runs import Run, Task, judged, library, manifest, mixture, search_one, slim, suspected, training
 from tests.bench.xrd_table import report, wrong
 
 ALARM_RATE = 0.05
@@ -85,7 +88,10 @@ def calibrated(
 
 
 def cross_judged(tasks: Sequence[Task], each: Callable[..., Iterable[Any]], provenance: str) -> tuple[list[Run], Any]:
-    """The runs, each judged by a calibration that never saw its mixture, and one calibration of all."""
+    """The runs, each judged by a calibration that never saw its mixture, and one calibration of all.
+
+    Simulated mixtures among the runs are learnt from like the others, and judged by folds, too.
+    """
     found = list(each(_search, tasks))
     fold = folds([mixture(t.entry["id"]) for t in tasks])
     learn = [n for n, t in enumerate(tasks) if not t.unfiltered]
@@ -118,34 +124,42 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="believe the shipped calibration, leave no phase out")
     parser.add_argument("--leave-one-out", action="store_true", help="with --quick: leave phases out all the same")
-    parser.add_argument("--unfiltered", action="store_true", help="weighed mixtures with the whole library, too")
+    parser.add_argument(
+        "--simulated", type=int, default=0, metavar="N", help="learn from so many simulated mixtures, too"
+    )
+    parser.add_argument("--filtered", action="store_true", help="nothing with the whole library as candidates")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write all runs as JSON")
     parser.add_argument("--wrong", action="store_true", help="list the wrong answers")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write a calibration fitted on all mixtures")
     options = parser.parse_args(arguments)
     entries = [e for e in manifest(options.folder) if not options.group or e["group"] == options.group]
     entries = entries[:: options.every]
-    tasks = [Task(options.folder, e) for e in entries]
+    made = [simulated_entry(library(options.folder), n) for n in range(options.simulated)]
+    tasks = [Task(options.folder, e) for e in entries + made]
     if not options.quick or options.leave_one_out:
         tasks += [
             Task(options.folder, e, t["name"])
-            for e in entries
+            for e in entries + made
             for t in e["true_phases"]
             if t.get("in_library", True) and len(e["true_phases"]) > 1
         ]
-    if options.unfiltered:
+    if not options.filtered:
         tasks += [Task(options.folder, e, unfiltered=True) for e in entries if e["group"] == "dara_weighed"]
     with ProcessPoolExecutor(options.jobs) as pool:
         if options.quick:
             runs = list(pool.map(_judge_at_once, tasks))
         else:
-            count = len({mixture(e["id"]) for e in entries})
+            runs_without = sum(t.left_out is not None for t in tasks)
             provenance = (
-                f"{len(entries)} measured patterns of {count} powders of known content and {len(tasks) - len(entries)} "
-                "runs with a true phase taken out of the library; logistic models with coefficients of one sign"
+                f"{len(entries)} measured patterns of {len({mixture(e['id']) for e in entries})} powders of known "
+                f"content{f', {len(made)} simulated mixtures' if made else ''} and {runs_without} runs with a true "
+                "phase taken out of the library; logistic models with coefficients of one sign"
             )
             runs, document = cross_judged(tasks, lambda f, a: pool.map(f, a, chunksize=1), provenance)
             if options.write:
                 options.write.write_text(json.dumps(document, indent=1) + "\n")
+    if options.save:
+        options.save.write_text(json.dumps([asdict(r) for r in runs], indent=1) + "\n")
     unfiltered = [r for t, r in zip(tasks, runs, strict=True) if t.unfiltered]
     runs = [r for t, r in zip(tasks, runs, strict=True) if not t.unfiltered]
     if options.wrong:
@@ -153,7 +167,10 @@ def main(arguments: list[str]) -> int:
             for line in wrong(run):
                 print(line)
     print("calibration: the shipped one" if options.quick else f"calibration: {FOLDS} folds by mixture")
-    print(report(runs, unfiltered))
+    print(report([r for r in runs if r.group != "simulated"], unfiltered))
+    if made:
+        print("\nsimulated mixtures, not part of any figure above")
+        print(report([r for r in runs if r.group == "simulated"], [], aims=False))
     return 0
 
 

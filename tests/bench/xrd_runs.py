@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from science.diffraction.belief import Calibration
     from science.diffraction.identify import Searched
     from science.diffraction.library import PhaseLibrary
+    from science.diffraction.pattern import Pattern
     from science.diffraction.refine import Observed, Trial
 
 Key = tuple[str, int]
@@ -52,6 +53,7 @@ class Run:
     verdict: str = "unknown"
     flags: list[str] = field(default_factory=list)
     weights: list[tuple[float, float]] = field(default_factory=list)
+    textured: bool = False
     seconds: float = 0.0
     error: str = ""
 
@@ -134,17 +136,26 @@ def _candidates(task: Task, ready: Searched) -> list[Trial]:
     return _trials(ready.observed, known, elements, (), AS_SHIPPED)
 
 
+def _measured(task: Task) -> Pattern:
+    """The pattern of a run, from its file or from the number of a simulated mixture."""
+    from science.diffraction.readers import read_pattern
+    from tests.bench.mixtures import simulated
+
+    if "simulated" in task.entry:
+        return simulated(library(task.folder), task.entry)
+    return read_pattern(Path(task.folder) / task.entry["file"])
+
+
 def search_one(task: Task) -> tuple[Searched | None, str, float]:
     """The search of a run, an error, and CPU seconds."""
     from science.diffraction.errors import DiffractionError
     from science.diffraction.identify import AS_SHIPPED, _radiation, _trials, searched
     from science.diffraction.observing import observe
-    from science.diffraction.readers import read_pattern
 
     known, elements = within(task)
     began = time.process_time()
     try:
-        pattern = read_pattern(Path(task.folder) / task.entry["file"])
+        pattern = _measured(task)
         lines, _ = _radiation(pattern, task.entry.get("wavelength_A"))
         _trials(observe(pattern, lines), known, elements, (), AS_SHIPPED)  # lines of the library, made once
         began = time.process_time()
@@ -204,6 +215,7 @@ def judged(task: Task, ready: Searched | None, error: str, calibration: Calibrat
     began = time.process_time()
     answer = concluded(ready, AS_SHIPPED, calibration)
     run.seconds = spent + time.process_time() - began
+    run.textured = any(t["name"] in _textured(entry) for t in entry["true_phases"])
     run.verdict, run.flags, run.missing = answer.verdict, list(answer.flags), answer.missing
     by_name = {t.crystal.name: t.crystal for t in (ready.fit.trials if ready.fit else ())}
     run.said = [
@@ -227,6 +239,12 @@ def judged(task: Task, ready: Searched | None, error: str, calibration: Calibrat
         run.cosine = [k for k in _cosine(ready.observed, trials, count) if not _is_disputed(k[0], run)]
         run.weights = _weights(entry, answer, run)
     return run
+
+
+def _textured(entry: dict[str, Any]) -> list[str]:
+    """Phases that the notes of a pattern call strongly textured or coarse."""
+    told = re.search(r"crystals in (\S+) give strong texture", str(entry.get("notes", "")))
+    return told[1].split("/") if told else []
 
 
 def _is_disputed(formula: str, run: Run) -> bool:

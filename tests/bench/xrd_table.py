@@ -3,57 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tests.bench.fitting import calibration_error
+from tests.bench.xrd_aims import held_against_aims
+from tests.bench.xrd_figures import (
+    class_scores,
+    exact,
+    interval,
+    key_scores,
+    said_keys,
+)
+from tests.bench.xrd_figures import (
+    mean as _mean,
+)
 from tests.bench.xrd_runs import Run
 
-RESAMPLED = 400
 SURE = 0.9
-Figure = Callable[[Sequence[Run]], float]
-
-
-def interval(runs: Sequence[Run], figure: Figure) -> tuple[float, float, float]:
-    """A figure and its 95 % interval, mixtures drawn with replacement: scans of one powder are no two samples."""
-    by_mixture: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        by_mixture[run.mixture].append(run)
-    names, dice = sorted(by_mixture), np.random.default_rng(0)
-    drawn = [figure([r for name in dice.choice(names, len(names)) for r in by_mixture[name]]) for _ in range(RESAMPLED)]
-    low, high = np.nanquantile(drawn, [0.025, 0.975]) if not np.all(np.isnan(drawn)) else (np.nan, np.nan)
-    return figure(runs), float(low), float(high)
-
-
-def class_scores(runs: Sequence[Run]) -> tuple[float, float, float]:
-    """Precision, recall and F1 of phase classes."""
-    hits = sum(len({s["right"] for s in r.said} - {None}) for r in runs)
-    return _scores(hits, sum(len(r.said) for r in runs), sum(len(r.true) for r in runs))
-
-
-def key_scores(runs: Sequence[Run], keys: Callable[[Run], Sequence[tuple[str, int]]]) -> tuple[float, float, float]:
-    """The same where formula and space group must be those of the truth."""
-    hits = sum(len(set(r.true) & set(keys(r))) for r in runs)
-    return _scores(hits, sum(len(set(keys(r))) for r in runs), sum(len(r.true) for r in runs))
-
-
-def _scores(hits: int, claimed: int, wanted: int) -> tuple[float, float, float]:
-    return hits / max(claimed, 1), hits / max(wanted, 1), 2 * hits / max(claimed + wanted, 1)
-
-
-def exact(run: Run) -> bool:
-    """Whether the set of phases is right, class by class."""
-    return len(run.said) == len(run.true) and all(s["right"] for s in run.said)
-
-
-def said_keys(run: Run) -> list[tuple[str, int]]:
-    """Formula and space group of each claim."""
-    return [s["key"] for s in run.said]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")
 
 
 def _spaced(figures: tuple[float, float, float]) -> str:
@@ -85,39 +53,35 @@ def groups_table(runs: Sequence[Run]) -> Iterator[str]:
         )
 
 
-def report(runs: Sequence[Run], unfiltered: Sequence[Run]) -> str:
-    """All figures as text."""
+def report(runs: Sequence[Run], unfiltered: Sequence[Run], *, aims: bool = True) -> str:
+    """All figures as text.
+
+    Args:
+        runs: with candidates of the right elements, with complete libraries and without.
+        unfiltered: with the whole library as candidates.
+        aims: whether the figures are held against what is aimed at.
+    """
     failed = [r for r in runs if r.error]
     whole = [r for r in runs if r.left_out is None and not r.error]
     without = [r for r in runs if r.left_out is not None and not r.error]
     lines = [f"{r.id}: {r.error}" for r in failed] + list(groups_table(whole))
-    closed, opened = [r for r in whole if not r.absent], [r for r in whole if r.absent]
-    if unfiltered:
-        figures = interval(unfiltered, lambda rs: class_scores(rs)[2])
-        strict, seconds = key_scores(unfiltered, said_keys)[2], _mean([r.seconds for r in unfiltered])
-        lines.append(
-            f"no element filter    n {len(unfiltered)}: F1 by class {_spaced(figures)}, strict {strict:.3f}; "
-            f"{seconds:.1f} CPU s"
-        )
+    opened = [r for r in whole if r.absent]
     if without:
-        unknown = interval(without, lambda rs: _mean([r.verdict == "unknown" for r in rs]))
         sure = _mean([r.verdict == "identified" for r in without])
-        lines.append(
-            f"leave one phase out  n {len(without)}: unknown {_spaced(unknown)}, identified after all {sure:.3f}"
-        )
+        lines.append(f"leave one phase out  n {len(without)}: identified after all {sure:.3f}")
     if opened:
         told = _mean([r.verdict == "unknown" for r in opened])
         lines.append(f"phase not in library n {len(opened)}: unknown {told:.3f}")
-    alarms = interval(closed, lambda rs: _mean([r.verdict == "unknown" for r in rs]))
-    lines.append(f"false alarms         n {len(closed)}: {_spaced(alarms)}")
     lines += _calibration("complete library", whole)
     if without:
         lines += _calibration("leave one out", without)
     scores = [e / s for r in whole for e, s in r.weights if s > 0]
     if scores:
         lines.append(f"weight fractions     n {len(scores)}: z-score rms {np.sqrt(np.mean(np.square(scores))):.2f}")
-    for flag in ("texture", "microabsorption"):
+    for flag in ("texture", "graininess", "microabsorption", "stretched-axis"):
         lines.append(f"warned of {flag:15} {sum(flag in r.flags for r in whole)} of {len(whole)}")
+    if aims:
+        lines += ["", *held_against_aims(whole, without, unfiltered)]
     return "\n".join(lines)
 
 
