@@ -14,10 +14,11 @@ import math
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -29,15 +30,15 @@ from contracts.instruments import ScanRequest
 from contracts.materials import Composition
 from contracts.recipe import Recipe
 from science.chemistry.solid_solutions import FORMULA_UNITS, pseudo_cubic
-from simulators.beam import Setting, pattern
+from science.diffraction.drift import Reading, zero_at
 from simulators.bench import Bench, hours_at_peak
 from simulators.dice import dice
-from simulators.diffractometer import COUNTS_PER_SECOND, SimulatedDiffractometer
+from simulators.diffractometer import SimulatedDiffractometer
 from simulators.faults import FaultRates, Faults
 from simulators.journal import Entry
 from simulators.wear import WEEK
 from simulators.world.reaction import Firing
-from simulators.world.structures import TrueCrystal, typed, unknown_to_analyser
+from simulators.world.structures import TrueCrystal, unknown_to_analyser
 from simulators.world.vial import Contents, TruePhase, contents, weighed
 from simulators.xrdml import xrdml
 from tests.bench.xrd_campaign_table import ALONE, STANDARDS, UNFILTERED, Found, Judged, report, wrong
@@ -55,8 +56,8 @@ SHARE = 0.02
 OTHERS = 0.05
 """Weight fraction from which the cells of phases beside the perovskite are compared."""
 PEROVSKITE = "perovskite"
-SILICON = 5.431144
-"""Å; NIST SRM 640f."""
+EVERY = 1.15
+"""Weeks between standards."""
 
 
 class Shelf(Bench):
@@ -117,50 +118,40 @@ def made(case: Case, seed: int) -> Contents:
     return contents(seed, case.sample, case.composition, case.recipe, amounts, [firing] * case.recipe.firings)
 
 
-def measured(case: Case, inside: Contents, seed: int, folder: Path) -> tuple[bytes, dict[str, float]]:
-    """The file that the diffractometer writes, and its hidden errors."""
-    shelf = Shelf(seed)
-    shelf.held[case.sample] = inside
-    meter = SimulatedDiffractometer("xrd-1", shelf, SkippingClock(), folder, EPOCH)
-    request = ScanRequest(
-        key=f"{case.sample}/scan/1", sample_id=case.sample, start=15, stop=90, step=0.02, seconds_per_step=0.5
-    )
-    at = EPOCH + case.week * WEEK
-    two_theta, counts = meter.scan(request, at)
-    hidden = {
-        "zero": meter.zero(case.week),
-        "displacement": shelf.faults.displacement(request.key, case.sample),
-    }
-    entry = Entry(request.key, 1, at, at + timedelta(hours=1), request.model_dump(mode="json"))
-    return xrdml(request, two_theta, counts, entry), hidden
+def _scanned(meter: SimulatedDiffractometer, sample: str, week: float) -> bytes:
+    """The file that a diffractometer writes of a sample, with the settings of the shipped campaign."""
+    key, at = f"{sample}/scan/1", EPOCH + week * WEEK
+    request = ScanRequest(key=key, sample_id=sample, start=15, stop=90, step=0.02, seconds_per_step=0.5)
+    entry = Entry(key, 1, at, at + timedelta(hours=1), request.model_dump(mode="json"))
+    return xrdml(request, *meter.scan(request, at), entry)
 
 
-def standards(seed: int, until: float, folder: Path) -> list[tuple[float, float, float]]:
-    """(day, zero in degrees, standard uncertainty) that weekly scans of silicon have shown until a week."""
+def measured(case: Case, inside: Contents, seed: int) -> tuple[bytes, dict[str, float]]:
+    """The file of a sample, and the hidden errors of its scan."""
+    with TemporaryDirectory() as folder:
+        shelf = Shelf(seed)
+        shelf.held[case.sample] = inside
+        meter = SimulatedDiffractometer("xrd-1", shelf, SkippingClock(), Path(folder), EPOCH)
+        content = _scanned(meter, case.sample, case.week)
+    displacement = shelf.faults.displacement(f"{case.sample}/scan/1", case.sample)
+    return content, {"zero": meter.zero(case.week), "displacement": displacement}
+
+
+def scans_of_standards(seed: int) -> Iterator[tuple[float, bytes]]:
+    """Weeks and files of scans of silicon: one before the first sample, then when a week is over and a vial comes."""
+    with TemporaryDirectory() as folder:
+        meter = SimulatedDiffractometer("xrd-1", Shelf(seed), SkippingClock(), Path(folder), EPOCH)
+        for n, week in enumerate(np.arange(0, WEEKS, EVERY)):
+            yield float(week), _scanned(meter, f"standard-Si-{n + 1:04d}", float(week))
+
+
+@cache
+def standards(seed: int) -> tuple[Reading, ...]:
+    """What those scans have shown."""
     from science.diffraction.standards import aligned_bytes
 
-    meter = SimulatedDiffractometer("xrd-1", Shelf(seed), SkippingClock(), folder, EPOCH)
-    shown = []
-    for week in range(int(until) + 1):
-        at = week + 0.37
-        if at > until:
-            break
-        found = aligned_bytes("si.xrdml", _silicon(meter, seed, at), "Si", 1.540598)
-        shown.append((7 * at, found.zero, found.zero_su))
-    return shown
-
-
-def _silicon(meter: SimulatedDiffractometer, seed: int, week: float) -> bytes:
-    known = typed("Si", seed)
-    crystal = TrueCrystal("Si", (SILICON, SILICON, SILICON, 90, 90, 90), known.atoms)
-    angles = np.arange(20.0, 120.0, 0.02)
-    rng = dice(seed, f"Si {week}", "standard")
-    stands = Setting(float(rng.normal(0, 0.08)), meter.zero(week), week, 1.0)
-    signal = pattern(angles, (TruePhase(crystal, 1.0, 1500.0, 2e-4),), stands)
-    counts = rng.poisson(signal * COUNTS_PER_SECOND * 0.5 / signal.max() + 90).astype(float)
-    request = ScanRequest(key="si", sample_id="standard-Si", start=20, stop=119.98, step=0.02, seconds_per_step=0.5)
-    at = EPOCH + week * WEEK
-    return xrdml(request, angles, counts, Entry("si", 1, at, at + timedelta(hours=1), {}))
+    found = ((week, aligned_bytes("si.xrdml", content, "Si", None)) for week, content in scans_of_standards(seed))
+    return tuple(Reading(7 * week, shown.zero, shown.zero_su) for week, shown in found)
 
 
 def label(crystal: TrueCrystal) -> str:
@@ -221,8 +212,7 @@ def found(answer: Identification, inside: Contents) -> Found:
 
 def kept(case: Case, seed: int, folder: Path) -> str:
     """Writes the file of a sample, and tells how to identify it."""
-    with TemporaryDirectory() as scratch:
-        content, _ = measured(case, made(case, seed), seed, Path(scratch))
+    content, _ = measured(case, made(case, seed), seed)
     file = folder / f"{case.sample}.xrdml"
     file.write_bytes(content)
     return f"athanor identify {file} --elements {','.join(sorted(elements_in(case.composition, case.recipe)))}"
@@ -231,19 +221,16 @@ def kept(case: Case, seed: int, folder: Path) -> str:
 def judged(task: tuple[Case, int]) -> Judged:
     """A sample made, measured, identified in three ways, and held against the truth."""
     from science.chemistry.solid_solutions import perovskite_models
-    from science.diffraction.drift import Reading, zero_at
     from science.diffraction.identify import identify
     from science.diffraction.readers import read_pattern_bytes
     from science.diffraction.tasks import library
 
     case, seed = task
     whole = library(None)
-    with TemporaryDirectory() as folder:
-        inside = made(case, seed)
-        content, hidden = measured(case, inside, seed, Path(folder))
-        shown = [Reading(*s) for s in standards(seed, case.week, Path(folder))]
+    inside = made(case, seed)
+    content, hidden = measured(case, inside, seed)
     scan = read_pattern_bytes("scan.xrdml", content)
-    known = zero_at(shown, 7 * case.week)
+    known = zero_at(standards(seed), 7 * case.week)
     models = perovskite_models(case.composition.site("A").fractions, case.composition.site("B").fractions)
     everything = frozenset(e for c in whole.crystals for e in c.elements)
     result = Judged(case.sample, hidden, {label(p.crystal): p.weight_fraction for p in reversed(inside.phases)})
@@ -278,6 +265,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if wish.keep is not None:
         wish.keep.mkdir(parents=True, exist_ok=True)
         sys.stdout.writelines(f"{kept(*task, wish.keep)}\n" for task in tasks)
+        for week, content in scans_of_standards(wish.seed):
+            (wish.keep / f"standard-Si-{EPOCH + week * WEEK:%Y-%m-%d}.xrdml").write_bytes(content)
         return
     with ProcessPoolExecutor(wish.jobs) as pool:
         runs = list(pool.map(judged, tasks, chunksize=4))

@@ -111,8 +111,6 @@ ROWS: tuple[tuple[str, str, Callable[[Sequence[Judged], str], list[float]], str]
     ),
     ("other phases' lengths, rms / mÅ", "≤ 1", lambda rs, w: [1e3 * e for e, _ in _others(rs, w)], "rms"),
     ("  z-score, rms", "0.8-1.2", lambda rs, w: [e / u for e, u in _others(rs, w)], "rms"),
-    ("zero, rms / 0.001°", "", lambda rs, w: [1e3 * r.found[w].zero for r in rs], "rms"),
-    ("displacement, rms / µm", "", lambda rs, w: [1e3 * r.found[w].displacement for r in rs], "rms"),
     ("CPU s a pattern", "≤ 1", lambda rs, w: [r.found[w].seconds for r in rs], "mean"),
     ("  the slowest", "", lambda rs, w: [r.found[w].seconds for r in rs], "max"),
     ("candidates", "≈ 50", lambda rs, w: [r.found[w].candidates for r in rs], "mean"),
