@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from science.chemistry.crystal import Crystal
 from science.diffraction.evidence import Evidence, typical_width
-from science.diffraction.refine import Fit, Observed, evaluated, jacobian
+from science.diffraction.refine import Fit, Observed, beforehand, evaluated, jacobian
 from science.diffraction.sticks import dispersion, lattice_of
 
 Array = NDArray[np.float64]
 
+WIDTH_PLACE = 3
+"""Where the instrument's width stands among the parameters, see `refine.jacobian`."""
 ELECTRON_RADIUS = 2.8179403e-5
 """Å."""
 GRAIN = 2.0
@@ -34,6 +36,9 @@ harmonics up to the fourth or sixth order are about as many (Bunge 1982, Texture
 SCHERRER = 0.9
 SMALLEST_SIZE_WIDTH = 0.02
 """Degrees of 2θ that crystallites must add to lines before their size is told."""
+INSTRUMENT_WIDTH, INSTRUMENT_WIDTH_SD = 0.07, 0.03
+"""Full width in degrees of the lines of a diffractometer, and how far those of laboratories differ from it: without
+it nothing could be said of sizes, because instruments and crystallites broaden lines at every angle alike."""
 
 
 @dataclass(frozen=True)
@@ -111,20 +116,20 @@ def uncertainties(fit: Fit, observed: Observed, evidence: Evidence, grain: float
     weighted = np.vstack([rows, np.array([c[0] for c in columns]), observed.basis.T]) / observed.sigma
     norms = np.linalg.norm(weighted, axis=1) + 1e-300
     gram = (weighted / norms[:, None]) @ (weighted / norms[:, None]).T
-    points = max(typical_width(fit) / (observed.x[1] - observed.x[0]) / 2, 1.0)
-    inflation = points * max(fit.chi2 / len(observed.x), 0.05)
-    known = np.zeros(len(gram))
-    if len(rows):  # the zero comes first, and something is known of it besides the pattern
-        known[0] = 1 / (observed.zero[1] * norms[0]) ** 2
-    inverse = np.linalg.pinv(gram + np.diag(known), rcond=1e-10, hermitian=True)
-    covariance = inverse @ (inflation * gram + np.diag(known)) @ inverse / np.outer(norms, norms)
+    scatter = _scatter(weighted / norms[:, None] * ((observed.y - fit.calculated) / observed.sigma), fit, observed)
+    known = np.zeros_like(gram)
+    if len(rows):  # of the shared parameters, which come first, something is known besides the pattern
+        shared = [j for index, j in places if index < 0]
+        first = norms[: len(shared)]
+        known[: len(shared), : len(shared)] = beforehand(observed, shared) / np.outer(first, first)
+    inverse = np.linalg.pinv(gram + known, rcond=1e-10, hermitian=True)
+    covariance = inverse @ (scatter + known) @ inverse / np.outer(norms, norms)
     lattices, sizes, size_errors = [], [], []
     for n in range(len(fit.trials)):
         at = {j: k for k, (index, j) in enumerate(places) if index == n}
         metric = [at[j] for j in sorted(at) if j >= 5]
         lattices.append(_lattice_errors(fit, n, covariance[np.ix_(metric, metric)]) if metric else (0.0,) * 6)
-        variance = float(covariance[at[3], at[3]]) if 3 in at else 0.0
-        size, error = _size(fit.states[n].size, variance**0.5, observed.lines[0][0])
+        size, error = _crystallites(fit, n, at.get(3), covariance, observed.lines[0][0])
         sizes.append(size)
         size_errors.append(error)
     scales = slice(len(rows), len(rows) + len(fit.trials))
@@ -134,6 +139,25 @@ def uncertainties(fit: Fit, observed: Observed, evidence: Evidence, grain: float
     fractions = weight_fractions(fit, wavelength, grain)
     relative += (GRAIN_LOG_SD * np.log(brightness(_contrasts(fit, fractions, wavelength, grain)))) ** 2
     return Uncertainties(_fraction_errors(fractions, relative), tuple(lattices), tuple(sizes), tuple(size_errors))
+
+
+def _scatter(pulls: Array, fit: Fit, observed: Observed) -> Array:
+    """How far the misfit pulls at each pair of parameters, ``(m, m)``: residuals of a line are taken together.
+
+    Sums over blocks as long as two lines are wide, which stand for themselves, whatever the errors within them are
+    (Newey & West 1987, doi:10.2307/1913610, in blocks; two sets of blocks that overlap).
+
+    Args:
+        pulls: ``(m, n)`` weighted derivative times weighted residual.
+        fit: at its minimum.
+        observed: the pattern.
+    """
+    long = max(round(2 * typical_width(fit) / float(observed.x[1] - observed.x[0])), 2)
+    total = np.zeros((len(pulls), len(pulls)))
+    for first in (0, long // 2):
+        sums = np.add.reduceat(pulls[:, first:], np.arange(0, pulls.shape[1] - first, long), axis=1)
+        total += sums @ sums.T / 2
+    return np.asarray(total * (pulls.shape[1] / max(pulls.shape[1] - len(pulls), 1)), float)
 
 
 def _fraction_errors(w: Array, relative: Array) -> tuple[float, ...]:
@@ -155,9 +179,41 @@ def _lattice_errors(fit: Fit, n: int, covariance: Array) -> tuple[float, ...]:
     return tuple(float(v) for v in np.sqrt(np.maximum(np.einsum("ik,kl,il->i", slope, covariance, slope), 0)))
 
 
-def _size(width: float, error: float, wavelength: float) -> tuple[float | None, float | None]:
-    """Crystallite size in nm by Scherrer's equation from the width in degrees that grows as 1/cos θ."""
+def _crystallites(
+    fit: Fit, n: int, at: int | None, covariance: Array, wavelength: float
+) -> tuple[float | None, float | None]:
+    """Crystallite size of a phase in nm, by what is known of instruments beside the fit.
+
+    Args:
+        fit: at its minimum.
+        n: the phase.
+        at: where its size width stands in the covariance.
+        covariance: of the fit, without anything known of the instrument.
+        wavelength: Å.
+    """
+    if at is None:
+        return None, None
+    shared = float(covariance[WIDTH_PLACE, WIDTH_PLACE]) + INSTRUMENT_WIDTH_SD**2
+    gain = covariance[:, WIDTH_PLACE] / shared
+    more = INSTRUMENT_WIDTH - fit.width
+    width = float(fit.states[n].size + gain[at] * more)
+    instrument = max(float(fit.width + gain[WIDTH_PLACE] * more), 0.0)
+    variance = float(covariance[at, at] - gain[at] * covariance[WIDTH_PLACE, at])
+    return _size(width, max(variance, 0.0) ** 0.5, wavelength, instrument)
+
+
+def _size(width: float, error: float, wavelength: float, instrument: float) -> tuple[float | None, float | None]:
+    """Crystallite size in nm by Scherrer's equation from the width in degrees that grows as 1/cos θ.
+
+    What crystallites add to a line is as much as they are wide if the instrument's lines are Lorentzian, and about
+    half if they are Gaussian and wider (Olivero & Longbothum 1977, doi:10.1016/0022-4073(77)90161-3): the truth is
+    taken to lie between.
+    """
     if width < max(SMALLEST_SIZE_WIDTH, 2 * error):
         return None, None
-    size = SCHERRER * wavelength / float(np.radians(width)) / 10
-    return size, size * error / width
+    total = width + instrument
+    root = (1.0692 * total) ** 2 - 4 * 0.0692 * (total**2 - instrument**2)
+    wide = (1.0692 * total - root**0.5) / (2 * 0.0692)
+    middle, spread = (width + wide) / 2, (wide - width) / 12**0.5
+    size = SCHERRER * wavelength / float(np.radians(middle)) / 10
+    return size, size * float(np.hypot(error / width, spread / middle))

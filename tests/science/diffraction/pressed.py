@@ -37,12 +37,22 @@ ZIRCON = _crystal(
 )
 
 
-def powder(weights: Mapping[Crystal, float], texture: float = 1.0, *, counts: float = 20_000, seed: int = 1) -> Pattern:
+def powder(
+    weights: Mapping[Crystal, float],
+    texture: float = 1.0,
+    *,
+    setting: Setting | None = None,
+    size: float = 1200.0,
+    counts: float = 20_000,
+    seed: int = 1,
+) -> Pattern:
     """A pattern of a powder pressed so that all its phases lie along c* with March's parameter ``texture``.
 
     Args:
         weights: weight fraction of each crystal.
         texture: March's parameter; 1 for a random powder.
+        setting: of the instrument, texture included; slightly displaced by default.
+        size: of the crystallites in Å.
         counts: height of the strongest line.
         seed: of the noise.
     """
@@ -51,8 +61,8 @@ def powder(weights: Mapping[Crystal, float], texture: float = 1.0, *, counts: fl
     for crystal, weight in weights.items():
         atoms = tuple((s.element, s.x, s.y, s.z, s.occupancy) for s in crystal.sites)
         true = TrueCrystal(crystal.name, crystal.lattice.parameters, atoms)
-        phases.append(TruePhase(true, weight, 1200.0, 5e-4))
-    peaks = pattern(x, tuple(phases), Setting(0.03, 0.005, 0.0, texture))
+        phases.append(TruePhase(true, weight, size, 5e-4))
+    peaks = pattern(x, tuple(phases), setting or Setting(0.03, 0.005, 0.0, texture))
     expected = 150 + 300 * np.exp(-(x - 15) / 20) + counts * peaks / peaks.max()
     noisy = np.random.default_rng(seed).poisson(expected).astype(float)
     return Pattern(x, noisy, wavelength=K_ALPHA1, source="simulated")
