@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ops.plotting.canvas import ALARM, COLOURS, FAINT, INK, PALE, figure, save, sparse, styled
 
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from science.diffraction.answer import IdentifiedPhase
     from science.diffraction.picture import Picture
 
+Array = NDArray[np.float64]
 VERDICTS = {"identified": "#009E73", "ambiguous": "#B27500", "unknown": ALARM}
 MARKED = 8
 """Most unexplained lines that are marked; more would hide the pattern."""
+WINDOWS, TOWERING = 12, 8.0
+"""A line towers if it is so much higher than what the third highest of so many parts of the range has."""
 WIDTH, PANEL, ROW, REST = 10.0, 3.7, 0.2, 1.35
 """Inches: of the figure, of the main panel, of a row of ticks, and of the rest."""
 
@@ -62,6 +66,28 @@ def _below(number: re.Match[str]) -> str:
     return f"$_{{{digits}}}$"
 
 
+def towers(picture: Picture) -> bool:
+    """Whether one line towers above all others, so that only a scale that goes with the root shows the rest."""
+    net = picture.observed - picture.background
+    heights = sorted((float(part.max()) for part in np.array_split(net, WINDOWS)), reverse=True)
+    return heights[0] > TOWERING * max(heights[2], 1e-12 * heights[0])
+
+
+def _root(values: Array) -> Array:
+    return np.asarray(np.sign(values) * np.sqrt(np.abs(values)), float)
+
+
+def _square(values: Array) -> Array:
+    return np.asarray(np.sign(values) * np.square(values), float)
+
+
+def _above(low: float, high: float, share: float, *, bent: bool, top: float | None = None) -> float:
+    """Counts that lie a share of the panel's range above the top, or another height; on whatever scale it has."""
+    bottom, ceiling, begin = (_root(np.array(v)) if bent else v for v in (low, high, high if top is None else top))
+    at = float(begin + share * (ceiling - bottom))
+    return float(_square(np.array(at))) if bent else at
+
+
 def _main(axes: Axes, picture: Picture) -> None:
     from matplotlib.ticker import FuncFormatter
 
@@ -76,14 +102,18 @@ def _main(axes: Axes, picture: Picture) -> None:
     if picture.phases:
         axes.plot(picture.x, picture.calculated, "-", lw=0.9, color=INK, label="calculated")
     low, high = float(picture.observed.min()), float(picture.observed.max())
-    axes.set_ylim(low - 0.04 * (high - low), high + 0.1 * (high - low))
+    bent = towers(picture)
+    if bent:
+        axes.set_yscale("function", functions=(_root, _square))
+    axes.set_ylim(_above(low, high, -1.04, bent=bent), _above(low, high, 0.1, bent=bent))
     for line in answer.unexplained_lines[:MARKED]:
         near = np.abs(picture.x - line.two_theta) < 0.25
         top = float(picture.observed[near].max()) if near.any() else high
-        axes.plot([line.two_theta], [top + 0.035 * (high - low)], marker="v", ms=6, mew=0, color=ALARM, clip_on=False)
+        mark = _above(low, high, 0.035, bent=bent, top=top)
+        axes.plot([line.two_theta], [mark], marker="v", ms=6, mew=0, color=ALARM, clip_on=False)
         axes.annotate(
             f"{line.d:.3f} Å",
-            (line.two_theta, top + 0.05 * (high - low)),
+            (line.two_theta, _above(low, high, 0.05, bent=bent, top=top)),
             ha="center",
             va="bottom",
             fontsize=7,
@@ -91,7 +121,7 @@ def _main(axes: Axes, picture: Picture) -> None:
             xytext=(0, 3),
             textcoords="offset points",
         )
-    axes.set_ylabel("intensity / counts")
+    axes.set_ylabel("intensity / counts, root scale" if bent else "intensity / counts")
     sparse(axes)
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda v, _: f"{v:,.0f}".replace(",", "\u202f") if high > 20 else f"{v:g}")
@@ -126,6 +156,8 @@ def _difference(axes: Axes, picture: Picture) -> None:
     for line in picture.answer.unexplained_lines[:MARKED]:
         axes.axvline(line.two_theta, color=ALARM, lw=0.8, alpha=0.35)
     reach = float(np.abs(picture.difference).max()) * 1.1 or 1.0
+    if towers(picture):
+        axes.set_yscale("function", functions=(_root, _square))
     axes.set_ylim(-reach, reach)
     sparse(axes, y=2)
     axes.yaxis.set_major_formatter(FuncFormatter(_grouped))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops.plotting.answers import draw_answer, formula_text
+from ops.plotting.answers import draw_answer, formula_text, towers
 from ops.plotting.canvas import PictureError, checked
 from science.chemistry.crystal import Lattice
 from science.diffraction.answer import Identification, IdentifiedPhase
@@ -53,6 +53,16 @@ def test_the_picture_names_what_is_claimed(tmp_path: Path) -> None:
     ):
         assert words in text
     assert "unexplained line" not in text
+
+
+def test_what_stands_beside_a_tower_is_seen(tmp_path: Path) -> None:
+    """Where one line is far higher than all others the scale goes with the root and says so; not elsewhere."""
+    lone = picture()
+    others = sum(900 * np.exp(-(((X - at) / 0.2) ** 2)) for at in (25, 35, 45, 55))
+    assert towers(lone)
+    assert not towers(replace(lone, observed=lone.observed + others))
+    assert "root scale" in drawn(lone, tmp_path)
+    assert "root scale" not in drawn(replace(lone, observed=lone.observed + others), tmp_path)
 
 
 def test_unexplained_lines_are_marked_with_their_spacing(tmp_path: Path) -> None:
