@@ -53,7 +53,9 @@ def adjusted(fit: Fit, observed: Observed, strayed: Array, which: Collection[int
         strayed: ``(phases,)`` root mean square by which line intensities deviate, relative.
         which: phases whose lines may change; those that are believed.
     """
-    asked = [n for n in which if fit.scales[n] > 0]
+    if not fit.trials:
+        return fit
+    asked = [n for n in which if fit.parts[n].max() > 0]
     asked.sort(key=lambda n: -float(fit.parts[n].sum() * (strayed[n] + 0.02)))
     new = fit
     for iterations in (4, 8):  # once more when widths and the other phases have settled

@@ -100,3 +100,15 @@ def test_lines_can_be_set_and_taken_back() -> None:
     assert np.abs(once.trials[0].sticks.strength / fit.trials[0].sticks.strength - 1).max() > 0.5
     back = with_lines(twice, 0, None, 0.0, K_ALPHA1)
     assert back.trials[0].sticks.strength == pytest.approx(fit.trials[0].sticks.strength)
+
+
+def test_a_phase_that_is_not_there_has_no_texture() -> None:
+    """A phase without any intensity, and a fit without any phase, are left as they are."""
+    observed = _powder({"TiO2_rutile": 1.0}, 1.0)
+    fit = _fit(observed, "TiO2_rutile", "ZrO2_m")
+    nothing = replace(fit, scales=fit.scales * [1, 0], parts=fit.parts * [[1], [0]])
+    after = adjusted(nothing, observed, np.ones(2), [0, 1])
+    assert after.states[1].march is None
+    assert np.isfinite(after.calculated).all()
+    empty = refine(Fit((), []), observed, iterations=0)
+    assert adjusted(empty, observed, np.zeros(0), []) is empty
