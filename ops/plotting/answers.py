@@ -83,9 +83,11 @@ def _square(values: Array) -> Array:
 
 def _above(low: float, high: float, share: float, *, bent: bool, top: float | None = None) -> float:
     """Counts that lie a share of the panel's range above the top, or another height; on whatever scale it has."""
-    bottom, ceiling, begin = (_root(np.array(v)) if bent else v for v in (low, high, high if top is None else top))
-    at = float(begin + share * (ceiling - bottom))
-    return float(_square(np.array(at))) if bent else at
+    begin = high if top is None else top
+    if not bent:
+        return begin + share * (high - low)
+    ceiling, begin = (float(_root(np.array(v - low))) for v in (high, begin))
+    return low + float(_square(np.array(begin + share * ceiling)))
 
 
 def _main(axes: Axes, picture: Picture) -> None:
@@ -104,7 +106,7 @@ def _main(axes: Axes, picture: Picture) -> None:
     low, high = float(picture.observed.min()), float(picture.observed.max())
     bent = towers(picture)
     if bent:
-        axes.set_yscale("function", functions=(_root, _square))
+        axes.set_yscale("function", functions=(lambda v: _root(v - low), lambda v: low + _square(v)))
     axes.set_ylim(_above(low, high, -1.04, bent=bent), _above(low, high, 0.1, bent=bent))
     for line in answer.unexplained_lines[:MARKED]:
         near = np.abs(picture.x - line.two_theta) < 0.25
