@@ -65,6 +65,8 @@ class Candidate:
     unmeasured: MeasurementFailed | None = None
     flagged: AnalysisFlagged | None = None
     analysis: Analysis | None = None
+    before: tuple[PatternMeasured | None, Analysis | None] = (None, None)
+    """Pattern and answer in doubt, which a rescan was to settle."""
     label: ObservationRecorded | None = None
     withheld: ObservationWithheld | ObservationRetracted | None = None
     ended: bool = False
@@ -200,6 +202,8 @@ class Story:
         if (candidate := self._vials.get(event.sample_id)) is None:
             return
         if isinstance(event, MeasurementStarted):
+            if candidate.asked not in {None, event.measurement_id}:
+                candidate.before = candidate.pattern, candidate.analysis
             candidate.asked = event.measurement_id
         elif event.measurement_id == candidate.asked:
             if isinstance(event, PatternMeasured):
@@ -226,6 +230,11 @@ class Story:
             candidate.label, candidate.withheld = None, event
         elif isinstance(event, ObservationRecorded) and candidate is not None:
             candidate.label = event
+            doubted = candidate.before[0]
+            if doubted is not None and event.measurement_id == doubted.measurement_id:
+                # the rescan has shown nothing: what was in doubt is what was learnt from
+                candidate.asked, (candidate.pattern, candidate.analysis) = doubted.measurement_id, candidate.before
+                candidate.flagged = candidate.unmeasured = None
         if candidate is not None:
             self._end(candidate)
 

@@ -251,6 +251,7 @@ def test_a_crash_anywhere_changes_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("seed", "worn"), [(0, False), (1, False), (2, True)])
 async def test_a_crash_at_each_publication_of_a_campaign_changes_nothing(
     seed: int,

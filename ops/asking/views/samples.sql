@@ -1,4 +1,4 @@
--- One row for each vial, and for each measured sample that nobody asked for: how it was made and what became of it.
+-- One row for each vial, and for each measured sample that nobody asked for; scans of standards are none: how it was made and what became of it.
 SELECT
     v.campaign AS campaign, -- The campaign.
     v.sample_id AS sample_id, -- The vial, or the name that a dropped file gave.
@@ -49,7 +49,7 @@ FROM (
     UNION ALL BY NAME
     SELECT campaign, sample_id, min(seq) AS seq, NULL::TIMESTAMPTZ AS time
     FROM diffraction.pattern_measured m
-    WHERE NOT EXISTS (
+    WHERE NOT starts_with(m.measurement_id, 'standard/') AND NOT EXISTS (
         FROM (SELECT campaign, unnest(samples).sample_id AS known FROM scheduling.run_scheduled) s
         WHERE s.campaign = m.campaign AND s.known = m.sample_id
     )
@@ -68,12 +68,13 @@ LEFT JOIN (
     QUALIFY row_number() OVER (PARTITION BY campaign, sample_id ORDER BY seq DESC) = 1
 ) lost ON lost.campaign = v.campaign AND lost.sample_id = v.sample_id
 LEFT JOIN (
-    -- the measurement that counts: the last one that the lab asked for, or what was handed in
+    -- the measurement that counts: that of the label, else the last that the lab asked for, else what was handed in
     SELECT campaign, sample_id, measurement_id FROM (
-        SELECT campaign, sample_id, measurement_id, seq, true AS asked FROM diffraction.measurement_started
-        UNION ALL SELECT campaign, sample_id, measurement_id, seq, false FROM diffraction.pattern_measured
+        SELECT campaign, sample_id, measurement_id, seq, 1 AS counts FROM diffraction.measurement_started
+        UNION ALL SELECT campaign, sample_id, measurement_id, seq, 0 FROM diffraction.pattern_measured
+        UNION ALL SELECT campaign, sample_id, measurement_id, seq, 2 FROM learning.observation_recorded
     )
-    QUALIFY row_number() OVER (PARTITION BY campaign, sample_id ORDER BY asked DESC, seq DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY campaign, sample_id ORDER BY counts DESC, seq DESC) = 1
 ) scan ON scan.campaign = v.campaign AND scan.sample_id = v.sample_id
 LEFT JOIN (
     SELECT * FROM diffraction.pattern_measured

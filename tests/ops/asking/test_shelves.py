@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from bus.blobs import MemoryBlobs
 from contracts.catalogue import CATALOGUE, kinds
 from contracts.recipe import Atmosphere, Contact, Cooling, Vessel
 from ops.asking.columns import shape_of
 from ops.asking.shelves import EVENTS, View, kind_view, views
 from ops.reports.wording import recipe as in_words
+from tests.agents import said
 from tests.contracts.examples import compositions, recipe
+from tests.ops.asking.told import Told, asked, chained
+from tests.ops.reports.telling import label, pattern, predicted, started
 
 VIEWS = views()
 
@@ -109,6 +113,26 @@ def test_samples_tell_what_became_of_each_vial(log: Any) -> None:
     assert told["c-0008-v1"]["why"]
     assert told["c-0008-v1"]["retracted_at"] > told["c-0008-v1"]["learnt_at"]
     assert told["c-0002-v1"]["measured_at"] is not None
+
+
+def test_scans_of_a_standard_are_no_samples_and_the_label_says_which_scan_counts() -> None:
+    """A vial that was measured again is told by the scan that it was learnt from, be it the first or the second."""
+    blobs = MemoryBlobs()
+    told = [started(), *(predicted(n) for n in (1, 2)), said.cleared(1), said.cleared(2), said.scheduled(1, 2)]
+    powder = pattern(9, blobs).model_copy(
+        update={"measurement_id": "standard/xrd-1/1", "sample_id": "standard-Si-0001"}
+    )
+    told.append(powder)
+    for n in (1, 2):
+        first = pattern(n, blobs)
+        again = f"{said.vial(n)}/scan/2"
+        intent = said.scanning(n).model_copy(update={"measurement_id": again})
+        told += [said.made(n), said.scanning(n), first, said.rescanned(n), said.identified(n, said.phase()), intent]
+        told += [first.model_copy(update={"measurement_id": again})]
+        told += [label(n, measurement_id=again if n == 1 else first.measurement_id)]
+    with asked(Told(chained(told))) as (log, _):
+        found = {r["sample_id"]: r["measurement_id"] for r in rows(log, "FROM samples")}
+    assert found == {said.vial(1): f"{said.vial(1)}/scan/2", said.vial(2): said.scan_of(2)}
 
 
 def test_decisions_are_flat(log: Any) -> None:

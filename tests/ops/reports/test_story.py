@@ -9,7 +9,7 @@ from contracts.presence import LabTroubled, TroubleKind
 from ops.reports.errors import ReportError
 from ops.reports.story import Fate, tell
 from tests.agents import said
-from tests.ops.reports.telling import bounded, every_fate, label, predicted, recorded, story
+from tests.ops.reports.telling import bounded, every_fate, flagged, label, pattern, predicted, recorded, story
 
 
 def test_every_fate_is_told() -> None:
@@ -43,6 +43,28 @@ def test_the_first_of_equals_is_the_best() -> None:
     assert told.best is told.candidates["c-0002"]
     assert told.tally.best is not None
     assert told.tally.best.sample_id == "c-0002-v1"
+
+
+@pytest.mark.parametrize("shows", [True, False], ids=["shows more", "shows nothing"])
+def test_a_vial_that_was_measured_again_is_told_by_what_was_learnt_from(shows: bool) -> None:  # noqa: FBT001
+    """The rescan takes the place of the answer in doubt, unless it showed nothing: then that one stands."""
+    first = pattern(1, MemoryBlobs())
+    again = f"{said.vial(1)}/scan/2"
+    second = first.model_copy(update={"measurement_id": again})
+    intent = said.scanning(1).model_copy(update={"measurement_id": again})
+    doubtful, sure = said.phase(confidence=0.6), said.phase(confidence=0.99)
+    empty = flagged(1).model_copy(update={"measurement_id": again})
+    told = story(
+        predicted(1), said.cleared(1), said.scheduled(1), said.made(1), said.scanning(1), first, said.rescanned(1),
+        said.identified(1, doubtful), intent, second,
+        said.identified(1, sure, measurement=again) if shows else empty,
+        label(1, measurement_id=again if shows else first.measurement_id),
+    ).candidates["c-0001"]  # fmt: skip
+    assert told.fate is Fate.LEARNT
+    assert told.pattern == (second if shows else first)
+    assert told.analysis.phases == (sure if shows else doubtful,)
+    assert told.flagged is None
+    assert told.asked == told.label.measurement_id
 
 
 def test_only_the_measurement_that_was_asked_for_counts() -> None:
