@@ -30,8 +30,16 @@ STRAIN_PER_HETEROGENEITY = 0.012
 """Microstrain of a homogeneous powder, and its growth with the spread of compositions."""
 
 
-def doubt_about(event: PhasesIdentified | AnalysisFlagged | MeasurementFailed, made: SampleSynthesised) -> str | None:
-    """Why nothing may be learnt, if so."""
+def doubt_about(
+    event: PhasesIdentified | AnalysisFlagged | MeasurementFailed, made: SampleSynthesised, plan: CampaignPlan
+) -> str | None:
+    """Why nothing may be learnt, if so.
+
+    Args:
+        event: what came of the measurement.
+        made: what was measured.
+        plan: says how well a lattice parameter must be known.
+    """
     if not made.steps_ok:
         return f"a step of its making is doubtful: {'; '.join(made.doubts)}"
     if abs(made.product_mass - made.expected_mass) > MASS_TOLERANCE * made.expected_mass:
@@ -41,12 +49,25 @@ def doubt_about(event: PhasesIdentified | AnalysisFlagged | MeasurementFailed, m
     if isinstance(event, AnalysisFlagged):
         return f"its pattern is not accounted for: {event.reason}"
     wanted = wanted_phase(event.analysis)
-    if wanted is None and event.analysis.verdict is not Verdict.IDENTIFIED:
+    if wanted is not None:
+        return _doubt_of(wanted, plan)
+    if event.analysis.verdict is not Verdict.IDENTIFIED:
         return "no perovskite was found, but the pattern can be read in more than one way"
-    if wanted is not None and wanted.confidence < SURE:
+    return None
+
+
+def _doubt_of(wanted: PhaseFound, plan: CampaignPlan) -> str | None:
+    """Why nothing may be learnt from a perovskite, if so.
+
+    Models take labels for exact. A lattice parameter that is less well known than the widest prediction on which a
+    furnace is heated would teach them its error.
+    """
+    if wanted.confidence < SURE:
         return f"confidence in {wanted.name} is only {wanted.confidence:.2f}"
-    if wanted is not None and wanted.alternatives:
+    if wanted.alternatives:
         return f"{', '.join(wanted.alternatives)} would fit as well as {wanted.name}"
+    if (su := wanted.pseudo_cubic_su) is not None and su > plan.trust.max_width_lattice:
+        return f"the lattice of {wanted.name} is known within {su:.2g} angstrom only"
     return None
 
 

@@ -153,7 +153,7 @@ class Retrainer(KeepsBook[RetrainerMemory]):
             return
         if (before := self.memory.held.get(event.sample_id)) is not None and not shows(event):
             event = before
-        if (doubt := doubt_about(event, made) or self.memory.doubtful.get(event.sample_id)) is not None:
+        if (doubt := doubt_about(event, made, plan) or self.memory.doubtful.get(event.sample_id)) is not None:
             yield ObservationWithheld(sample_id=event.sample_id, candidate_id=made.candidate_id, reason=doubt)
             return
         assert isinstance(event, PhasesIdentified)  # noqa: S101  every other kind is a doubt

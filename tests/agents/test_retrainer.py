@@ -37,9 +37,10 @@ from tests.agents.said import (
     vial,
 )
 from tests.agents.world import Dice, World
-from tests.contracts.examples import recipe
+from tests.contracts.examples import plan, recipe
 
 CUBIC = phase()
+WIDEST = plan().trust.max_width_lattice
 FAILED = MeasurementFailed(
     measurement_id=scan_of(1), sample_id=vial(1), instrument="xrd-1", reason="no file", retryable=False
 )
@@ -115,6 +116,11 @@ DOUBTS = {
     "lines remain": ([made(1)], FLAGGED, "its pattern is not accounted for: clear lines remain"),
     "confidence is low": ([made(1)], identified(1, phase(confidence=SURE - 0.01)), "is only 0.49"),
     "others fit as well": ([made(1)], identified(1, phase(alternatives=("SrTiO3", "CaO"))), "SrTiO3, CaO would fit"),
+    "the lattice is hardly known": (
+        [made(1)],
+        identified(1, phase(pseudo_cubic_su=1.01 * WIDEST)),
+        "is known within 0.051 angstrom only",
+    ),
     "nothing certain was found": (
         [made(1)],
         identified(1, phase(pseudo_cubic=None), verdict="ambiguous"),
@@ -141,6 +147,13 @@ async def test_a_mass_within_the_tolerance_is_believed() -> None:
     near = made(1).expected_mass * (1 - 0.9 * MASS_TOLERANCE)
     [said] = await house().hear(proposed(1), made(1, product_mass=near), scanning(1), identified(1, CUBIC))
     assert isinstance(said, ObservationRecorded)
+
+
+async def test_a_lattice_that_is_known_well_enough_is_believed() -> None:
+    """The uncertainty of a good fit is no doubt, and neither is one that an older log does not tell."""
+    for su in (None, 3e-4, 0.99 * WIDEST):
+        [said] = await house().hear(proposed(1), made(1), scanning(1), identified(1, phase(pseudo_cubic_su=su)))
+        assert isinstance(said, ObservationRecorded)
 
 
 async def test_files_of_strangers_teach_nothing() -> None:
