@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-PHASE_FEATURES = ("nats", "seen", "lines", "width", "strayed", "strayed_by_line", "own", "chi2")
+PHASE_FEATURES = ("nats", "seen", "lines", "width", "strayed", "strayed_by_line", "own", "chi2", "bent")
 MISSING_FEATURES = ("clearest", "second", "height", "strain", "widths", "doubt")
 
 
@@ -90,6 +90,7 @@ class Claim:
         seen: share of the predicted intensity of its own lines that is there.
         own: share of its intensity that lies in lines of its own.
         width: full width of its lines in degrees, without the instrument's.
+        bent: mean strain of the parameters of its cell, as a share of what is usual at most.
         chi2: of the whole fit, per effective datum.
     """
 
@@ -99,6 +100,7 @@ class Claim:
     seen: float
     own: float
     width: float
+    bent: float
     chi2: float
 
 
@@ -114,6 +116,7 @@ def phase_features(claim: Claim) -> tuple[float, ...]:
         -strayed / (1 + claim.lines),
         claim.own,
         -float(np.log(max(claim.chi2, 0.05))),
+        -min(claim.bent, 1.5),
     )
 
 
@@ -126,7 +129,7 @@ class Suspicion:
         second: how clear the second line is that no phase accounts for, see `unexplained.clearness`. One line may be
             an accident of the sample holder; phases have several.
         height: of the second highest unexplained line, relative to the strongest of the pattern.
-        strain: largest strain of the cell of a phase, as a share of what is allowed: wrong phases bend most.
+        strain: largest strain of the cell of a phase, as a share of what is usual at most: wrong phases bend most.
         widths: in degrees between the broadest and the sharpest phase.
         doubt: probability that the least likely of the phases is not there; it may stand for another.
     """

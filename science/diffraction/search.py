@@ -30,6 +30,10 @@ MIN_SEEN = 0.55
 """Share of its own lines' intensity that must be seen."""
 AT_END = 0.95
 """Share of its room from which a cell has run into the end of it."""
+WIDER = 1.7
+"""Factor by which the room grows for a cell that does much better with it,"""
+MUCH_BETTER = 0.8
+"""that is, with at most such a share of chi-squared left."""
 MIN_SIGNAL = 6.0
 """Signal-to-noise ratio of its own lines."""
 
@@ -164,10 +168,10 @@ def without(fit: Fit, index: int) -> Fit:
 
 
 def freed(fit: Fit, observed: Observed) -> Fit:
-    """The fit with cells that ran into the end of their strain begun anew, if that is better.
+    """The fit with cells that ran into the end of their strain begun anew or let farther, if that is better.
 
     The cell of a phase with many lines has more than one minimum, and a strain guessed from a few lines may lead to
-    the wrong one.
+    the wrong one. Some entries of a library are wrong by more than others; that must be paid for by a much better fit.
     """
     for n, (trial, state) in enumerate(zip(fit.trials, fit.states, strict=True)):
         room = 2 * trial.max_strain * np.maximum(np.abs(trial.start), 0.2 * trial.start[0])
@@ -177,6 +181,11 @@ def freed(fit: Fit, observed: Observed) -> Fit:
         states[n] = PhaseState(trial.start.copy())
         again = refine(replace(fit, states=states), observed, iterations=8)
         if again.chi2 < fit.chi2:
+            fit = again
+        wider = replace(trial, max_strain=WIDER * trial.max_strain)
+        trials = tuple(wider if k == n else t for k, t in enumerate(fit.trials))
+        again = refine(replace(fit, trials=trials), observed, iterations=8)
+        if again.chi2 < MUCH_BETTER * fit.chi2:
             fit = again
     return fit
 

@@ -29,8 +29,10 @@ FAINT = 0.008
 """Unexplained lines above this share of the strongest are looked at when it is asked whether a phase is missing."""
 LAST = 0.1
 """The last phase of a fit is only given up below this probability."""
-SURE = 0.9
-"""Phases from this probability on are there, whatever others are: their lines may show texture and temperature."""
+USUAL_STRAIN = 0.015
+"""Relative length by which the cells of a library may differ from those of a powder."""
+LIKELY = 0.3
+"""Phases from this probability on may show texture and temperature. Texture itself makes a phase look doubtful."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def settle(
 
     def adapted(fit: Fit) -> Fit:
         evidence, _, _, chances = judged(fit)
-        return adjusted(fit, observed, evidence.strayed, [n for n, c in enumerate(chances) if c >= SURE])
+        return adjusted(fit, observed, evidence.strayed, [n for n, c in enumerate(chances) if c >= LIKELY])
 
     fit = adapted(fit)  # first, so that others need not make up for it
     while True:
@@ -135,7 +137,7 @@ def _suspicion(
     """What speaks for a phase that is missing."""
     positions = line_positions(fit, observed)
     strains = [
-        abs(1 - s.metric[0] / t.start[0]) / 2 / t.max_strain for t, s in zip(fit.trials, fit.states, strict=True)
+        abs(1 - s.metric[0] / t.start[0]) / 2 / USUAL_STRAIN for t, s in zip(fit.trials, fit.states, strict=True)
     ]
     widths = [s.size + 0.3 * s.strain for s in fit.states]
     lines = clearness(observed, evidence.calculated, positions, typical_width(fit))
@@ -159,6 +161,13 @@ def _doubles(fit: Fit, evidence: Evidence) -> int | None:
     return None
 
 
+def _bent(fit: Fit, n: int) -> float:
+    """Mean strain of the parameters of a cell as a share of what entries of a library may differ by."""
+    trial = fit.trials[n]
+    room = 2 * USUAL_STRAIN * np.maximum(np.abs(trial.start), 0.2 * trial.start[0])
+    return float(np.mean(np.abs(fit.states[n].metric - trial.start) / room))
+
+
 def _claim(fit: Fit, evidence: Evidence, there: Presence, n: int) -> Claim:
     state = fit.states[n]
     return Claim(
@@ -168,6 +177,7 @@ def _claim(fit: Fit, evidence: Evidence, there: Presence, n: int) -> Claim:
         seen=there.seen,
         own=there.own,
         width=state.size + 0.3 * state.strain,
+        bent=_bent(fit, n),
         chi2=evidence.chi2,
     )
 

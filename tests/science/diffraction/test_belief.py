@@ -20,8 +20,8 @@ from science.diffraction.belief import (
     shipped,
 )
 
-STRONG = Claim(nats=1500, lines=20, strayed=0.1, seen=0.98, own=0.95, width=0.08, chi2=1.0)
-WEAK = Claim(nats=8, lines=1, strayed=1.2, seen=0.5, own=0.2, width=1.4, chi2=4.0)
+STRONG = Claim(nats=1500, lines=20, strayed=0.1, seen=0.98, own=0.95, width=0.08, bent=0.05, chi2=1.0)
+WEAK = Claim(nats=8, lines=1, strayed=1.2, seen=0.5, own=0.2, width=1.4, bent=0.9, chi2=4.0)
 
 
 def test_the_shipped_calibration_says_on_what_it_stands() -> None:

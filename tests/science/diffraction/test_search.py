@@ -108,6 +108,19 @@ def test_a_cell_that_ran_into_its_end_begins_anew() -> None:
     assert freed(good, observed) is good
 
 
+def test_a_cell_of_the_library_that_is_far_off_is_let_go_farther() -> None:
+    """An entry whose c is two percent too long reaches the lines of the powder; one that fits keeps its room."""
+    observed = observe(simulated({"TiO2": 1.0}), DOUBLET)
+    right = FACTS["TiO2_rutile"].crystal
+    long = replace(right, lattice=replace(right.lattice, c=1.02 * right.lattice.c))
+    trial = Trial(long, calculate(long, K_ALPHA1, d_min=1.0))
+    fit = refine(Fit((trial,), [PhaseState(trial.start.copy())]), observed, iterations=12)
+    far = freed(fit, observed)
+    assert far.chi2 < 0.8 * fit.chi2
+    assert far.lattice(0).c == pytest.approx(2.9587, abs=0.002)
+    assert far.trials[0].max_strain > trial.max_strain == 0.015
+
+
 def _fit(names: tuple[str, ...], observed: Observed) -> Fit:
     trials = tuple(_trial(name) for name in names)
     return refine(Fit(trials, [PhaseState(metric_parameters(t.crystal)) for t in trials]), observed, iterations=15)
