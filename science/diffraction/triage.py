@@ -142,7 +142,8 @@ def _doubts(answer: Answer, scan: Scan) -> list[_Doubt]:
         return []  # whatever is wrong there, it is not the counts
     few, textured = "low-counts" in answer.flags, "texture" in answer.flags
     short = "short-range" in answer.flags or scan.stop - scan.start < SHORT
-    if answer.verdict == "unknown" and answer.lines and not few:
+    theirs = any(chance > OPEN[0] for _, chance in answer.unclaimed)  # then the lines may not be unknown after all
+    if answer.verdict == "unknown" and answer.lines and not few and not theirs:
         return []
     found = []
     for claim in answer.claims:

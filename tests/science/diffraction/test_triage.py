@@ -36,6 +36,9 @@ DOUBTS = {
     "a weak phase near the threshold": ambiguous(SURE, WEAK),
     "a weak phase just below it": Answer("identified", (SURE,), unclaimed=(("BaCO3 (62)", 0.38),)),
     "a phase may be missing, and shows no clear line": ambiguous(SURE, missing=0.5),
+    "clear lines that a phase just below the threshold may have": Answer(
+        "unknown", (SURE,), missing=0.8, unclaimed=(("HfO2 (14)", 0.38),), lines=(28.3, 31.7)
+    ),
     "two substances fit alike": ambiguous(Claim("ZrO2", 0.6, 0.5, rivals=("HfO2 (14)",))),
 }
 
