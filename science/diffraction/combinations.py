@@ -15,7 +15,7 @@ import numpy as np
 from science.diffraction.classes import ALIKE, alike
 from science.diffraction.evidence import weigh
 from science.diffraction.refine import Fit, Observed, Trial, refine
-from science.diffraction.rivals import TEMPERATURE, Place, log_evidence, log_prior
+from science.diffraction.rivals import TEMPERATURE, Place, log_evidence, log_prior, same_model
 from science.diffraction.search import MAX_PHASES, MIN_GAIN, freed, presence, pruned, shortlisted
 
 BEAM = 2
@@ -105,7 +105,7 @@ def _longer(path: _Path, trials: Sequence[Trial], observed: Observed) -> list[_P
         for other in tries[1:]:
             if log_odds(tries[0], other, observed) > CLOSE:
                 break
-            if _alike(best.trials[-1], other.trials[-1], observed):
+            if _same(best.trials[-1], other.trials[-1], observed):
                 continue  # `rivals` tells such phases apart, or names them all
             second = refine(other, observed, iterations=6)
             if _gain(path.fit, second) >= MIN_GAIN and _borne_out(second, observed):
@@ -164,4 +164,5 @@ def among(fit: Fit, places: Sequence[Place], combinations: Sequence[Combination]
 
 
 def _same(one: Trial, other: Trial, observed: Observed) -> bool:
-    return one.crystal.name == other.crystal.name or _alike(one, other, observed)
+    """Whether two are one class, or one solid solution in two symmetries that differ by less than a powder shows."""
+    return one.crystal.name == other.crystal.name or same_model(one, other) or _alike(one, other, observed)

@@ -105,7 +105,7 @@ def log_prior(fit: Fit, index: int) -> float:
     return -cost
 
 
-def _same_model(one: Trial, other: Trial) -> bool:
+def same_model(one: Trial, other: Trial) -> bool:
     """Whether two are the same solid solution in several symmetries; the search has chosen between those."""
     return one.origin == other.origin == "hypothesis" and one.crystal.formula == other.crystal.formula
 
@@ -139,7 +139,7 @@ def _contest(fit: Fit, observed: Observed, trials: Sequence[Trial], index: int) 
     part = smoothed(fit.parts[index], observed)
     own_score, _ = match(mine, observed, part)
     taken = {t.crystal.name for t in fit.trials}
-    others = [t for t in trials if t.crystal.name not in taken and not _same_model(t, mine)]
+    others = [t for t in trials if t.crystal.name not in taken and not same_model(t, mine)]
     likeness = alike(mine.sticks, [t.sticks for t in others], observed.lines[0][0], mine.max_strain)
     members = tuple(t for t, s in zip(others, likeness, strict=True) if s >= ALIKE)
     scored = []

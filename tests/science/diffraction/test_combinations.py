@@ -101,3 +101,17 @@ def test_a_twin_in_another_combination_is_no_objection() -> None:
     other, _ = _placed(_trial("BaZrO3"), twin)
     alone = [Place(1.0, (), ()), Place(1.0, (), ())]
     assert among(fit, alone, [Combination(fit, 0.5), Combination(other, 0.5)], observed) == alone
+
+
+def test_another_symmetry_of_the_same_solid_solution_is_no_objection() -> None:
+    """A planned composition in a distorted cell stands for itself: its label is the same, and is not withheld."""
+    fit, observed = _placed(_trial("BaZrO3"), _trial("TiO2_rutile"))
+    planned = replace(fit.trials[0], origin="hypothesis")
+    bent = replace(_trial("BaTiO3_t"), origin="hypothesis")
+    bent = replace(bent, crystal=replace(bent.crystal, formula=planned.crystal.formula))
+    fit.trials = (planned, fit.trials[1])
+    other = replace(fit, trials=(bent, fit.trials[1]))
+    alone = [Place(1.0, (), ()), Place(1.0, (), ())]
+    assert among(fit, alone, [Combination(fit, 0.5), Combination(other, 0.5)], observed) == alone
+    stranger = replace(fit, trials=(replace(bent, origin="library"), fit.trials[1]))
+    assert among(fit, alone, [Combination(fit, 0.5), Combination(stranger, 0.5)], observed)[0].share == 0.5
