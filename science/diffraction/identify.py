@@ -175,9 +175,10 @@ def concluded(ready: Searched, settings: IdentifySettings, calibration: Calibrat
     settled = settle(ready.fit, observed, ready.places, known, prune=settings.prune)
     if not settled.fit.trials:
         return nothing(observed, settled.faint, [*flags, "no-match", *_wrong_wavelength(ready, settled.fit.chi2)])
-    if settled.missing >= known.alarm:
-        flags += _wrong_wavelength(ready, settled.fit.chi2)
-    return replace(answer(settled, observed, settings, flags, known), stretch=ready.stretch)
+    told = replace(answer(settled, observed, settings, flags, known), stretch=ready.stretch)
+    if told.verdict != "unknown":
+        return told
+    return replace(told, flags=(*told.flags, *_wrong_wavelength(ready, settled.fit.chi2)))
 
 
 def _wrong_wavelength(ready: Searched, chi2: float) -> list[str]:

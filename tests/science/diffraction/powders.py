@@ -20,6 +20,8 @@ from science.diffraction.pattern import Pattern
 Array = NDArray[np.float64]
 K_ALPHA1, K_ALPHA2 = 1.540593, 1.544427
 """Copper, Å."""
+SECOND = {0.70932: 0.713607, 1.78897: 1.792850, 1.93604: 1.939980}
+"""Kα1 → Kα2 of Mo, Co and Fe, Å."""
 RADIUS = 240.0
 """Of the goniometer, mm."""
 
@@ -83,19 +85,20 @@ def simulated(
         strain: relative lengthening of all cells.
         zero: shift in degrees.
         displacement: of the sample out of the focusing circle in mm; moves lines by −2 s cos θ / R.
-        wavelength: Kα1 in Å; Kα2 is its copper companion in proportion.
+        wavelength: Kα1 in Å; Kα2 is that of its anode, or in proportion to copper's.
         counts: height of the strongest line.
         width: of the lines in degrees, about.
         x: first angle, last angle, step in degrees.
         seed: of the noise.
     """
     angles = np.arange(*x)
+    second = SECOND.get(wavelength, wavelength * K_ALPHA2 / K_ALPHA1)
     peaks = np.zeros_like(angles)
     for name, weight in weights.items():
         d, strength = lines(name, strain)
         cell = structure(name, strain)
         scale = weight / (float(cell.composition.weight) * cell.volume)
-        for line, share in ((wavelength, 2 / 3), (wavelength * K_ALPHA2 / K_ALPHA1, 1 / 3)):
+        for line, share in ((wavelength, 2 / 3), (second, 1 / 3)):
             s = line / 2 / d
             theta = np.arcsin(s[s < 0.99])
             at = np.degrees(2 * theta) + zero - np.degrees(2 * displacement / RADIUS) * np.cos(theta)
