@@ -1,10 +1,10 @@
 """Makes spans and numbers of what a runtime does.
 
-The span of a publication *is* the event: its ids are those of the event's ``traceparent``. A reaction's span is a child
-of the event that it reacts to, a publication's a child of the reaction. A trace is one candidate's chain; where a cause
-lies in another trace (a batch is proposed because of the last one), the span hangs on the root of its own trace, which
-is the span ``candidate``, and links to its cause. What is done for several candidates at once, such as a firing, has a
-span in the trace of each of them.
+The span of a publication *is* the event: its ids are those of the event's ``traceparent``. A reaction's span is a
+child of the event that it reacts to, a publication's a child of the reaction. A trace is one candidate's chain; where
+a cause lies in another trace (a batch is proposed because of the last one), the span hangs on the root of its own
+trace, which is the span ``candidate``, or ``standard`` where a reference powder is scanned, and links to its cause.
+What is done for several candidates at once, such as a firing, has a span in the trace of each of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from bus.telemetry import Attempt, PublicationSpan, ReactionSpan, Telemetry, Tra
 from contracts.diffraction import MeasurementFailed, MeasurementStarted, PatternMeasured
 from contracts.envelope import Envelope
 from contracts.event import Event
-from contracts.identifiers import candidate_of, chain_id
+from contracts.identifiers import STANDARD_SCAN, candidate_of, chain_id
 from contracts.planning import CandidateProposed
 from contracts.scheduling import RunScheduled
 from contracts.synthesis import StepCompleted, StepFailed, StepStarted
@@ -137,8 +137,8 @@ class Recorder(Telemetry):
         parent = around.span_id if within else root.span
         agent = envelope.source.removeprefix("/agents/")
         links = [Link(around)] if around.is_valid and not within else []
-        if isinstance(event, CandidateProposed):
-            self._begin("candidate", root, 0, links=links, attributes={"agent": agent, **_about(event)}).end()
+        if (opened := _opens(event)) is not None:
+            self._begin(opened, root, 0, links=links, attributes={"agent": agent, **_about(event)}).end()
         span = self._begin(
             f"publish {envelope.type}",
             place,
@@ -251,6 +251,15 @@ class _Reaction(ReactionSpan):
         action = Action(f"{intent.instrument}.{step}", self.span, attributes, begun.start, failed)
         for candidate in dict.fromkeys(map(candidate_of, vials)) or (None,):  # none: the furnace itself, calibrated
             self.recorder.mirrored(candidate, self.campaign, action)
+
+
+def _opens(event: Event) -> str | None:
+    """Name of the root span of the chain that an event begins; none if it begins none."""
+    if isinstance(event, CandidateProposed):
+        return "candidate"
+    if isinstance(event, MeasurementStarted) and event.measurement_id.startswith(STANDARD_SCAN):
+        return "standard"
+    return None
 
 
 def _key(event: Event) -> str:
