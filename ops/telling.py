@@ -46,6 +46,7 @@ def document(file: Path, answer: Identification, pattern: Pattern, seconds: floa
         "zero_deg": round(float(answer.zero), 4),
         "displacement_mm": round(float(answer.displacement), 4),
         "wavelength_angstrom": answer.wavelength,
+        "angles_stretched_by": round(answer.stretch, 5),
         "flags": list(answer.flags),
         "notes": list(pattern.notes),
         "provenance": {k: v for k, v in asdict(pattern.provenance).items() if v not in ("", None)},
@@ -61,16 +62,16 @@ def _phase(phase: IdentifiedPhase) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, DECIMALS)
+    if isinstance(value, float):  # what a fit could not tell is infinite, or no number, and JSON knows neither
+        return round(value, DECIMALS) if math.isfinite(value) else None
     if isinstance(value, dict):
         return {k: _rounded(v) for k, v in value.items()}
-    return [_rounded(v) for v in value] if isinstance(value, tuple) else value
+    return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def print_json(answer: dict[str, Any]) -> None:
     """One document a line."""
-    sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(_rounded(answer), ensure_ascii=False, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 
@@ -86,10 +87,9 @@ def print_table(answer: dict[str, Any]) -> None:
         row = (
             p["formula"],
             str(p["space_group"]),
-            f"{100 * p['weight_fraction']:.1f}"
-            + (f" ± {100 * p['weight_fraction_su']:.1f}" if len(answer["phases"]) > 1 else ""),
+            _with_su(p, "weight_fraction", "weight_fraction_su", 100, 1) if len(answer["phases"]) > 1 else "100.0",
             cell_text(p["lattice"], p["lattice_su"]),
-            "" if p["size_nm"] is None else f"{p['size_nm']:.0f} ± {p['size_su_nm']:.0f}",
+            _with_su(p, "size_nm", "size_su_nm", 1, 0),
             f"{p['confidence']:.2f}",
             "; ".join(p["alternatives"]),
         )
@@ -117,6 +117,14 @@ def print_table(answer: dict[str, Any]) -> None:
         console.print(f"  drawn in {answer['picture']}")
 
 
+def _with_su(phase: dict[str, Any], name: str, su: str, unit: float, digits: int) -> str:
+    """A number with its uncertainty; a question mark for an uncertainty that is not known, nothing for no number."""
+    if phase[name] is None:
+        return ""
+    error = "?" if phase[su] is None else f"{unit * phase[su]:.{digits}f}"
+    return f"{unit * phase[name]:.{digits}f} ± {error}"
+
+
 def _beside(phase: dict[str, Any]) -> list[str]:
     """What must be known of a phase and stands in no column."""
     told = []
@@ -133,29 +141,29 @@ def _some(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def cell_text(lattice: dict[str, float], errors: dict[str, float]) -> str:
+def cell_text(lattice: dict[str, float], errors: dict[str, float | None]) -> str:
     """A cell as crystallographers write it: equal lengths and right angles once or not at all, ``a 10.1156(3)``."""
     shown: list[str] = []
     seen: set[float] = set()
     for name, value in lattice.items():
         if name in ANGLES:
             if value not in (90.0, 120.0):
-                shown.append(f"{name} {with_error(value, errors.get(name, 0.0), 2)}")
+                shown.append(f"{name} {with_error(value, errors.get(name), 2)}")
         elif value not in seen:
             seen.add(value)
-            shown.append(f"{name} {with_error(value, errors.get(name, 0.0), 4)}")
+            shown.append(f"{name} {with_error(value, errors.get(name), 4)}")
     return ", ".join(shown)
 
 
-def with_error(value: float, error: float, digits: int) -> str:
+def with_error(value: float, error: float | None, digits: int) -> str:
     """A number with its standard uncertainty in units of its last digit, 2 to 19 of them: ``10.1156(3)``.
 
     Args:
         value: the number.
-        error: its standard uncertainty; 0 if there is none.
+        error: its standard uncertainty; 0 or none if there is none.
         digits: decimals where there is none.
     """
-    if not 0 < error < math.inf:
+    if error is None or not 0 < error < math.inf:
         return f"{value:.{digits}f}"
     decimals = max(0, math.ceil(-math.log10(error / 1.95)))
     units = round(error * 10**decimals) or 1

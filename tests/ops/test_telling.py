@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops.telling import cell_text, document, print_table, with_error
+from ops.telling import cell_text, document, print_json, print_table, with_error
 from science.chemistry.crystal import Lattice
 from science.diffraction.answer import Identification, IdentifiedPhase
 from science.diffraction.pattern import Pattern
+from science.diffraction.unexplained import UnexplainedLine
 
 PATTERN = Pattern(np.linspace(10, 80, 100), np.arange(100.0), source="scan.xy")
 PHASE = IdentifiedPhase(
@@ -72,6 +73,30 @@ def test_every_field_of_a_phase_is_told() -> None:
             other = ("other",)
         changed = replace(ANSWER, phases=(replace(PHASE, **{field.name: other}),))
         assert document(Path("x"), changed, PATTERN, 1.0) != before, field.name
+
+
+def test_every_field_of_an_answer_is_told() -> None:
+    """No field of an answer is forgotten either."""
+    before = document(Path("x"), ANSWER, PATTERN, 1.0)
+    line = UnexplainedLine(30.0, 2.98, 0.2)
+    others = {"phases": (), "unexplained_lines": (line,), "flags": ("texture",), "doubtful": (), "verdict": "unknown"}
+    for field in fields(Identification):
+        changed = replace(ANSWER, **{field.name: others.get(field.name, 0.5)})
+        assert document(Path("x"), changed, PATTERN, 1.0) != before, field.name
+
+
+def test_what_a_fit_cannot_tell_is_null_and_a_question_mark(capsys: pytest.CaptureFixture[str]) -> None:
+    """Infinite uncertainties are valid JSON and stand in the table as unknown, not as numbers."""
+    inf = float("inf")
+    vague = replace(PHASE, weight_fraction_su=inf, size_su_nm=inf, lattice_su=(inf,) * 3 + (0.0,) * 3)
+    told = document(Path("x"), replace(ANSWER, phases=(vague, PHASE)), PATTERN, 1.0)
+    print_json(told)
+    (first, _) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["phases"]
+    assert (first["weight_fraction_su"], first["size_su_nm"], first["lattice_su"]["a"]) == (None, None, None)
+    print_table(told)
+    text = capsys.readouterr().out
+    assert "62.0 ± ?" in text
+    assert "a 4.1771 " in text
 
 
 def test_a_table_says_the_class_and_what_was_not_claimed(capsys: pytest.CaptureFixture[str]) -> None:
