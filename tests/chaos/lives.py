@@ -26,6 +26,8 @@ from tests.chaos.evidence import Findings, Seen, examine, lost, seen
 from tests.system.console import command, environment, read_log
 
 SPEED = 20_000
+QUIET = 3.0
+"""Real seconds after which it is looked whether the campaign has come to its end."""
 LONGEST = 400.0
 """Real seconds after which a life that neither goes on nor ends is a finding."""
 
@@ -138,9 +140,17 @@ def worker_of(parent: int) -> int | None:
 
 
 async def settled(observer: Observer, process: subprocess.Popen[bytes], grown: int, dice: random.Random) -> bool:
-    """Waits until the log has grown by so many events; whether the process still lives."""
+    """Waits until the log has grown by so many events; whether the process still lives and has more to say.
+
+    A daemon whose campaign is finished lives on and says nothing any more.
+    """
     began, first = time.monotonic(), None
+    look = began + QUIET
     while process.poll() is None:
+        if time.monotonic() > look:
+            if await finished(observer):
+                return False
+            look = time.monotonic() + QUIET
         if time.monotonic() - began > LONGEST:
             raise TimeoutError(f"Expected the log to grow by {grown} events, got a life that neither goes on nor ends")
         last = await observer.last()
