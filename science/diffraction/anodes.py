@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.pattern import MIN_POINTS
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.search import match, smoothed
 from science.diffraction.settle import left_over
 from science.diffraction.sticks import calculate

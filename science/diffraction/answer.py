@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from science.chemistry.crystal import Lattice
 from science.diffraction.belief import Calibration
+from science.diffraction.fit import Observed, PhaseState, Trial
 from science.diffraction.flags import RADIUS, flags_of
 from science.diffraction.observing import r_wp
 from science.diffraction.quantities import GRAIN, Uncertainties, uncertainties, weight_fractions
-from science.diffraction.refine import Observed, PhaseState, Trial
 from science.diffraction.rivals import Place
 from science.diffraction.settle import Settled, left_over
 from science.diffraction.unexplained import LINE_HEIGHT, UnexplainedLine

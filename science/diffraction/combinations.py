@@ -14,7 +14,8 @@ import numpy as np
 
 from science.diffraction.classes import ALIKE, alike
 from science.diffraction.evidence import weigh
-from science.diffraction.refine import Fit, Observed, Trial, refine
+from science.diffraction.fit import Fit, Observed, Trial
+from science.diffraction.refine import refine
 from science.diffraction.rivals import TEMPERATURE, Place, log_evidence, log_prior, same_model
 from science.diffraction.search import MAX_PHASES, MIN_GAIN, freed, presence, pruned, shortlisted
 

@@ -16,7 +16,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from science.diffraction.refine import LOWEST_WIDTH, MODEL_ERROR, SMALLEST_ERROR, Fit, Observed
+from science.diffraction.fit import MODEL_ERROR, SMALLEST_ERROR, Fit, Observed
+from science.diffraction.lineshapes import LOWEST_WIDTH
 from science.diffraction.sticks import lorentz_polarisation
 
 Array = NDArray[np.float64]

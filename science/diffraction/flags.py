@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from science.diffraction.fit import Observed
 from science.diffraction.quantities import contrasts
-from science.diffraction.refine import Observed
 from science.diffraction.settle import Settled
 
 Array = NDArray[np.float64]

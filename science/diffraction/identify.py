@@ -18,10 +18,11 @@ from science.diffraction.answer import Identification, IdentifiedPhase, Identify
 from science.diffraction.belief import Calibration, shipped
 from science.diffraction.combinations import among, explore
 from science.diffraction.errors import LibraryError
+from science.diffraction.fit import Fit, Observed, Trial
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import FEW_COUNTS, LEAST_PEAK, observe, peak_heights
 from science.diffraction.pattern import CU_K_ALPHA1, Pattern
-from science.diffraction.refine import LEAN, Fit, Observed, Trial, refine
+from science.diffraction.refine import LEAN, refine
 from science.diffraction.rivals import Place, contested
 from science.diffraction.settle import settle
 from science.diffraction.sticks import calculate

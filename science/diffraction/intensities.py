@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from science.chemistry.crystal import Crystal
-from science.diffraction.refine import LOWEST_WIDTH, Fit, March, Observed, PhaseState, Trial, refine
+from science.diffraction.fit import Fit, March, Observed, PhaseState, Trial
+from science.diffraction.lineshapes import LOWEST_WIDTH
+from science.diffraction.refine import refine
 from science.diffraction.sticks import cell_shape, lorentz_polarisation
 from science.diffraction.texture import AXES, Orientations, orientations
 

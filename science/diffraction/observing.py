@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import percentile_filter
 
+from science.diffraction.fit import MODEL_ERROR, SMALLEST_ERROR, UNMEASURED, Observed
 from science.diffraction.pattern import Pattern, gaps
 from science.diffraction.profile import snip
-from science.diffraction.refine import MODEL_ERROR, SMALLEST_ERROR, UNMEASURED, Observed
 from science.diffraction.search import smoothed
 
 Array = NDArray[np.float64]

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from science.chemistry.crystal import Crystal
 from science.chemistry.solid_solutions import perovskite_models
 from science.diffraction.errors import LibraryError
+from science.diffraction.fit import Fit, March, Observed, PhaseState, Trial
 from science.diffraction.flags import RADIUS
 from science.diffraction.identify import Identification, _radiation, identify
 from science.diffraction.intensities import with_lines
 from science.diffraction.observing import observe, r_wp
 from science.diffraction.pattern import Pattern
 from science.diffraction.readers import read_pattern_bytes
-from science.diffraction.refine import Fit, March, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.sticks import calculate, cell_shape, metric_design, metric_parameters
 from science.diffraction.stretch import stretched
 from science.diffraction.tasks import Sites, library

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from science.chemistry.crystal import Crystal
 from science.diffraction.evidence import Evidence, typical_width
-from science.diffraction.refine import Fit, Observed, beforehand, evaluated, jacobian
+from science.diffraction.fit import Fit, Observed
+from science.diffraction.refine import beforehand, evaluated, jacobian
 from science.diffraction.sticks import dispersion, lattice_of
 
 Array = NDArray[np.float64]

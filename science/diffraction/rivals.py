@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from science.diffraction.classes import ALIKE, alike
 from science.diffraction.evidence import Evidence, weigh
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
+from science.diffraction.refine import refine
 from science.diffraction.search import match, smoothed
 
 Array = NDArray[np.float64]

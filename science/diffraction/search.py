@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
+from science.diffraction.refine import refine
 from science.diffraction.sticks import lorentz_polarisation, metric_parameters
 
 Array = NDArray[np.float64]

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from science.diffraction.belief import Calibration, Claim, Suspicion, missing_features, phase_features
 from science.diffraction.evidence import Evidence, typical_width, weigh
+from science.diffraction.fit import MODEL_ERROR, Fit, Observed, Trial
 from science.diffraction.intensities import adjusted
-from science.diffraction.refine import MODEL_ERROR, Fit, Observed, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.rivals import Place
 from science.diffraction.search import Presence, presence, without
 from science.diffraction.unexplained import (

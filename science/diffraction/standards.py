@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from science.diffraction.errors import PatternError
+from science.diffraction.fit import AXIAL_MEAN
 from science.diffraction.pattern import CU_K_ALPHA1, Pattern
 from science.diffraction.readers import read_pattern_bytes
-from science.diffraction.refine import AXIAL_MEAN, AXIAL_SD, LEAN, LEAN_SHIFT
+from science.diffraction.refine import AXIAL_SD, LEAN, LEAN_SHIFT
 
 Array = NDArray[np.float64]
 

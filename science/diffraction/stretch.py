@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from science.diffraction.refine import Fit, Observed, PhaseState, refine
+from science.diffraction.fit import Fit, Observed, PhaseState
+from science.diffraction.refine import refine
 from science.diffraction.rivals import TEMPERATURE
 from science.diffraction.sticks import lorentz_polarisation
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from science.chemistry.crystal import Crystal
-from science.diffraction.refine import Trial
+from science.diffraction.fit import Trial
 from science.diffraction.sticks import lorentz_polarisation, metric_design, reflections, strengths
 
 Array = NDArray[np.float64]

@@ -12,7 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
-from science.diffraction.refine import Fit, Observed, refine
+from science.diffraction.fit import Fit, Observed
+from science.diffraction.refine import refine
 
 NEARER = 0.5
 """Share of the strain that two phases may keep when they exchange their cells."""

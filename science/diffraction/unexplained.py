@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from science.diffraction.evidence import counting, tolerated
-from science.diffraction.refine import Fit, Observed
+from science.diffraction.fit import Fit, Observed
 from science.diffraction.search import smoothed
 from science.diffraction.sticks import metric_design
 

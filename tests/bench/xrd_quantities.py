@@ -19,7 +19,7 @@ import numpy as np
 from tests.bench.xrd_runs import Task, library, manifest, mixture
 
 if TYPE_CHECKING:
-    from science.diffraction.refine import Fit, Observed
+    from science.diffraction.fit import Fit, Observed
 
 STEPS = ("as fitted", "+ lines", "+ grains")
 
@@ -44,11 +44,12 @@ class Weighed:
 
 
 def _fitted(entry: dict[str, Any], folder: str) -> tuple[Fit, Observed]:
+    from science.diffraction.fit import Fit, PhaseState
     from science.diffraction.identify import AS_SHIPPED, _radiation, _trials
     from science.diffraction.library import PhaseLibrary
     from science.diffraction.observing import observe
     from science.diffraction.readers import read_pattern
-    from science.diffraction.refine import Fit, PhaseState, refine
+    from science.diffraction.refine import refine
 
     pattern = read_pattern(Path(folder) / entry["file"])
     lines, _ = _radiation(pattern, entry.get("wavelength_A"))

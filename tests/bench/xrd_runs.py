@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from science.chemistry.crystal import Crystal
     from science.diffraction.answer import Identification
     from science.diffraction.belief import Calibration
+    from science.diffraction.fit import Observed, Trial
     from science.diffraction.identify import Searched
     from science.diffraction.library import PhaseLibrary
     from science.diffraction.pattern import Pattern
-    from science.diffraction.refine import Observed, Trial
 
 Key = tuple[str, int]
 WAVELENGTH = 1.540593
@@ -304,7 +304,8 @@ def suspected(task: Task, ready: Searched, calibration: Calibration) -> tuple[fl
 
 def _cosine(observed: Observed, trials: list[Trial], count: int) -> list[Key]:
     """The baseline: the phases whose broadened sticks are most similar, one by one, none refined."""
-    from science.diffraction.refine import Fit, PhaseState, _columns
+    from science.diffraction.fit import Fit, PhaseState
+    from science.diffraction.lineshapes import phase_columns
     from science.diffraction.sticks import metric_parameters
 
     net = np.maximum(observed.net, 0)
@@ -313,7 +314,7 @@ def _cosine(observed: Observed, trials: list[Trial], count: int) -> list[Key]:
     scored = []
     for trial in trials:
         fit = Fit((trial,), [PhaseState(metric_parameters(trial.crystal), 0.03, 0.0)], width=0.1)
-        profile = _columns(fit, observed, 0)[0]
+        profile = phase_columns(fit, observed, 0)[0]
         norm = np.linalg.norm(net) * np.linalg.norm(profile) + 1e-12
         scored.append((max(float(np.roll(net, s) @ profile) / norm for s in shifts), trial))
     best = sorted(scored, key=lambda s: -s[0])[:count]

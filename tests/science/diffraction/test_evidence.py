@@ -9,8 +9,9 @@ import pytest
 
 from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.evidence import Evidence, weigh
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.observing import observe
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.sticks import calculate, metric_parameters
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, simulated
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from science.diffraction.evidence import weigh
+from science.diffraction.fit import Fit, March, Observed, PhaseState, Trial
 from science.diffraction.intensities import adjusted, with_lines
 from science.diffraction.observing import observe
-from science.diffraction.refine import Fit, March, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.sticks import calculate, metric_parameters
 from simulators.beam import K_ALPHA1
 from tests.science.diffraction.pressed import DOUBLET, FACTS, powder

@@ -10,10 +10,11 @@ import pytest
 from science.chemistry.crystal import Crystal, Lattice
 from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.evidence import weigh
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.intensities import adjusted
 from science.diffraction.observing import observe
 from science.diffraction.quantities import _size, absorption, brightness, contrasts, uncertainties, weight_fractions
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.sticks import calculate, metric_parameters
 from simulators.beam import Setting
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, simulated, structure

@@ -11,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from science.chemistry.phase_facts import load_phase_facts
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial, background_basis
+from science.diffraction.lineshapes import phase_columns
 from science.diffraction.observing import observe
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, _columns, background_basis, refine
+from science.diffraction.refine import refine
 from science.diffraction.sticks import calculate, lattice_of, metric_parameters
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, RADIUS, simulated, structure
 from tests.science.diffraction.pressed import powder
@@ -148,7 +150,7 @@ def test_analytic_derivatives_are_those_of_differences(name: str) -> None:
     fit.zero, fit.displacement, fit.width = 0.02, -8.0, 0.07
     fit.mixing = 0.0  # Lorentzian tails end abruptly at the rim of their window
     fit.axial = 0.06
-    _, jacobian, _ = _columns(fit, observed, 0)
+    _, jacobian, _ = phase_columns(fit, observed, 0)
     last = len(jacobian) - 1
 
     def moved(which: int, by: float) -> Array:
@@ -161,7 +163,7 @@ def test_analytic_derivatives_are_those_of_differences(name: str) -> None:
             setattr(state, ("size", "strain")[which - 3], getattr(state, ("size", "strain")[which - 3]) + by)
         else:
             state.metric[which - 5] += by
-        return _columns(other, observed, 0)[0]
+        return phase_columns(other, observed, 0)[0]
 
     for which, mine in enumerate(jacobian):
         by = 1e-5 if which < 5 or which == last else 1e-7
@@ -217,7 +219,7 @@ def test_lines_are_where_places_says() -> None:
     """The centre of gravity of a line with its axial tail is where `places` puts it."""
     fit, observed = _fitted({"MgO": 1.0})
     fit.axial, fit.mixing = 0.12, 0.0
-    profile = _columns(fit, observed, 0)[0]
+    profile = phase_columns(fit, observed, 0)[0]
     theta = np.arcsin(fit.trials[0].sticks.q[:2] ** 0.5 * K_ALPHA1 / 2)
     middle = fit.places(theta).mean()
     first = observed.x < middle

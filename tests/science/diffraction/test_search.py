@@ -12,8 +12,9 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from science.chemistry.phase_facts import load_phase_facts
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.observing import observe
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.search import (
     MIN_GAIN,
     Presence,

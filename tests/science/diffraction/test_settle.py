@@ -9,8 +9,9 @@ import pytest
 
 from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.belief import Calibration, shipped
+from science.diffraction.fit import Fit, PhaseState, Trial
 from science.diffraction.observing import observe
-from science.diffraction.refine import Fit, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.rivals import Place
 from science.diffraction.settle import Settled, left_over, settle
 from science.diffraction.sticks import calculate, metric_parameters

@@ -10,9 +10,10 @@ import pytest
 from science.chemistry.crystal import Lattice
 from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.errors import PatternError
+from science.diffraction.fit import Fit, PhaseState, Trial
 from science.diffraction.observing import observe
 from science.diffraction.pattern import Pattern, Provenance
-from science.diffraction.refine import LEAN, Fit, PhaseState, Trial, refine
+from science.diffraction.refine import LEAN, refine
 from science.diffraction.standards import STANDARDS, aligned
 from science.diffraction.sticks import calculate
 from tests.science.diffraction.pressed import powder

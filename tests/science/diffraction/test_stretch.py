@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from science.chemistry.phase_facts import load_phase_facts
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.identify import identify
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import observe
 from science.diffraction.pattern import Pattern
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.sticks import calculate
 from science.diffraction.stretch import odds, stretched, suggested
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, simulated

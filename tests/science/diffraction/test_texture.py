@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from science.chemistry.phase_facts import load_phase_facts
-from science.diffraction.refine import Trial
+from science.diffraction.fit import Trial
 from science.diffraction.sticks import calculate
 from science.diffraction.texture import AXES, march, orientations
 

@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from science.chemistry.phase_facts import load_phase_facts
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.observing import observe
 from science.diffraction.pattern import Pattern
-from science.diffraction.refine import Fit, Observed, PhaseState, Trial, refine
+from science.diffraction.refine import refine
 from science.diffraction.sticks import calculate, metric_parameters
 from science.diffraction.unexplained import (
     K_BETA_OVER_K_ALPHA,
