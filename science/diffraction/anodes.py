@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.pattern import MIN_POINTS
+from science.diffraction.radiation import ANODES
 from science.diffraction.refine import refine
 from science.diffraction.search import match, smoothed
 from science.diffraction.settle import left_over
@@ -17,15 +18,6 @@ from science.diffraction.sticks import calculate
 
 Array = NDArray[np.float64]
 
-ANODES = {
-    "Cu": (1.540593, 1.544427),
-    "Co": (1.78897, 1.792850),
-    "Mo": (0.70932, 0.713607),
-    "Fe": (1.93604, 1.939980),
-    "Cr": (2.28970, 2.293606),
-    "Ag": (0.559422, 0.563813),
-}
-"""Kα1 and Kα2 in Å (Bearden 1967, doi:10.1103/RevModPhys.39.78)."""
 NEAR = 0.005
 """Relative difference within which two wavelengths are the same anode."""
 AHEAD = 1.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -54,6 +55,10 @@ class Trial:
         """See `metric_parameters`."""
         return metric_parameters(self.crystal)
 
+    def room(self, strain: float) -> Array:
+        """How far each parameter of its cell may go under a relative strain, ``(m,)`` 1/Å²."""
+        return np.asarray(2 * strain * np.maximum(np.abs(self.start), 0.2 * self.start[0]))
+
 
 @dataclass(frozen=True)
 class March:
@@ -90,7 +95,7 @@ class Observed:
         monochromator: cos²(2θ) of a diffracted-beam monochromator; 1 without one.
         rounding: counts, noise that comes from counts being whole numbers.
         zero: error of the circle in degrees as known beforehand, and its standard uncertainty.
-        lean: degrees that it holds for each degree of axial divergence; a standard's zero does, see `LEAN`.
+        lean: degrees that it holds for each degree of axial divergence; a standard's zero does, see `refine.LEAN`.
     """
 
     x: Array
@@ -134,6 +139,10 @@ class Fit:
     parts: Array = field(default_factory=lambda: np.zeros((0, 0)))
     background: Array = field(default_factory=lambda: np.zeros(0))
     chi2: float = np.inf
+
+    def holding(self, trials: Sequence[Trial], states: Sequence[PhaseState]) -> Fit:
+        """Other phases in the same instrument; nothing is calculated yet."""
+        return Fit(tuple(trials), list(states), self.zero, self.displacement, self.mixing, self.width, self.axial)
 
     @property
     def calculated(self) -> Array:

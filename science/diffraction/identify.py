@@ -21,7 +21,8 @@ from science.diffraction.errors import LibraryError
 from science.diffraction.fit import Fit, Observed, Trial
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import FEW_COUNTS, LEAST_PEAK, observe, peak_heights
-from science.diffraction.pattern import CU_K_ALPHA1, Pattern
+from science.diffraction.pattern import Pattern
+from science.diffraction.radiation import CU_K_ALPHA1, second_line
 from science.diffraction.refine import LEAN, refine
 from science.diffraction.rivals import Place, contested
 from science.diffraction.settle import settle
@@ -41,8 +42,6 @@ SUREST_ZERO = 1e-4
 SHORT_RANGE = 20.0
 """Degrees below which a pattern is too short to be sure of."""
 AS_SHIPPED = IdentifySettings()
-K_ALPHA2 = ((1.5406, 1.544427), (1.78897, 1.792850), (0.70932, 0.713607), (1.93604, 1.939980), (2.28970, 2.293606))
-"""Kα1 and Kα2 of Cu, Co, Mo, Fe, Cr in Å (Bearden 1967, doi:10.1103/RevModPhys.39.78)."""
 
 
 def _radiation(pattern: Pattern, wavelength: float | None) -> tuple[tuple[tuple[float, float], ...], list[str]]:
@@ -55,9 +54,8 @@ def _radiation(pattern: Pattern, wavelength: float | None) -> tuple[tuple[tuple[
     if wavelength is None and pattern.k_alpha2 is not None:
         second, ratio = pattern.k_alpha2
         return ((first, 1 / (1 + ratio)), (second, ratio / (1 + ratio))), flags
-    for one, two in K_ALPHA2:
-        if abs(first - one) < 6e-4:
-            return ((first, 2 / 3), (two * first / one, 1 / 3)), flags
+    if (two := second_line(first)) is not None:
+        return ((first, 2 / 3), (two, 1 / 3)), flags
     return ((first, 1.0),), flags
 
 
@@ -111,7 +109,6 @@ class Searched:
         fit: of the phases that hold their places; none where there is nothing to be seen.
         places: who else could stand in the place of each.
         flags: what was noticed.
-        combinations: sets of phases between which the belief was shared.
         stretch: share by which angles are farther from the first than the file says.
     """
 
@@ -121,7 +118,6 @@ class Searched:
     fit: Fit | None
     places: tuple[Place, ...]
     flags: tuple[str, ...]
-    combinations: int = 1
     stretch: float = 0.0
 
 
@@ -162,7 +158,7 @@ def searched(
             flags.append("stretched-axis")
     held, places = contested(untwinned(fit, observed), observed, trials)
     places = among(held, places, found, observed)
-    return Searched(observed, trials, fit.trials, held, tuple(places), tuple(flags), len(found), stretch)
+    return Searched(observed, trials, fit.trials, held, tuple(places), tuple(flags), stretch)
 
 
 def concluded(ready: Searched, settings: IdentifySettings, calibration: Calibration | None = None) -> Identification:

@@ -11,8 +11,6 @@ from science.diffraction.errors import PatternError
 
 Array = NDArray[np.float64]
 
-CU_K_ALPHA1 = 1.540593
-"""Wavelength of Cu Kα1 in Å (Hölzer et al. 1997, doi:10.1103/PhysRevA.56.4554, rounded as in instruments)."""
 MIN_POINTS = 50
 GAP = 0.5
 """Degrees without a point that are a gap, if"""

@@ -238,7 +238,5 @@ def _move_own(fit: Fit, index: int, j: int, value: float) -> None:
     elif j == 4:
         state.strain = float(np.clip(state.strain + np.clip(value, -0.2, 0.2), 0.0, 2.0))
     else:
-        start = trial.start
-        scale = max(abs(start[j - 5]), 0.2 * start[0])
-        room = 2 * trial.max_strain * scale
-        state.metric[j - 5] = float(np.clip(state.metric[j - 5] + value, start[j - 5] - room, start[j - 5] + room))
+        start, room = trial.start[j - 5], trial.room(trial.max_strain)[j - 5]
+        state.metric[j - 5] = float(np.clip(state.metric[j - 5] + value, start - room, start + room))

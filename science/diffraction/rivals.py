@@ -172,13 +172,5 @@ def swapped(fit: Fit, observed: Observed, index: int, trial: Trial, strain: floa
     """The fit with another phase in the place of one, refined a little."""
     states = list(fit.states)
     states[index] = PhaseState(trial.start * (1 - 2 * strain), fit.states[index].size, fit.states[index].strain)
-    exchanged = Fit(
-        tuple(trial if n == index else t for n, t in enumerate(fit.trials)),
-        states,
-        fit.zero,
-        fit.displacement,
-        fit.mixing,
-        fit.width,
-        fit.axial,
-    )
-    return refine(exchanged, observed, iterations=5)
+    trials = [trial if n == index else t for n, t in enumerate(fit.trials)]
+    return refine(fit.holding(trials, states), observed, iterations=5)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.refine import refine
-from science.diffraction.sticks import lorentz_polarisation, metric_parameters
+from science.diffraction.sticks import lorentz_polarisation
 
 Array = NDArray[np.float64]
 
@@ -63,15 +63,6 @@ class Presence:
         if self.own < 0.12:
             return self.gain > 0.12
         return self.seen >= MIN_SEEN and self.signal >= MIN_SIGNAL and self.gain >= MIN_GAIN
-
-    @property
-    def confidence(self) -> float:
-        """From 0 to 1; a product of how complete, how clear and how needed the phase is."""
-        complete = np.clip((self.seen - 0.3) / 0.5, 0, 1)
-        clear = 1 - np.exp(-self.signal / 6)
-        needed = 1 - np.exp(-self.gain / 0.04)
-        shared = min(1.0, 0.5 + self.own)
-        return float(complete * clear * needed * shared)
 
 
 def _strong_lines(trial: Trial, observed: Observed) -> tuple[Array, Array]:
@@ -142,30 +133,13 @@ def smoothed(values: Array, observed: Observed, width: float = 0.12) -> Array:
 
 def added(fit: Fit, trial: Trial, strain: float) -> Fit:
     """The fit with one more phase, its cell strained isotropically."""
-    state = PhaseState(metric_parameters(trial.crystal) * (1 - 2 * strain))
-    return Fit(
-        (*fit.trials, trial),
-        [*fit.states, state],
-        fit.zero,
-        fit.displacement,
-        fit.mixing,
-        fit.width,
-        fit.axial,
-    )
+    return fit.holding((*fit.trials, trial), (*fit.states, PhaseState(trial.start * (1 - 2 * strain))))
 
 
 def without(fit: Fit, index: int) -> Fit:
     """The fit with one phase less."""
     keep = [n for n in range(len(fit.trials)) if n != index]
-    return Fit(
-        tuple(fit.trials[n] for n in keep),
-        [fit.states[n] for n in keep],
-        fit.zero,
-        fit.displacement,
-        fit.mixing,
-        fit.width,
-        fit.axial,
-    )
+    return fit.holding([fit.trials[n] for n in keep], [fit.states[n] for n in keep])
 
 
 def freed(fit: Fit, observed: Observed) -> Fit:
@@ -175,8 +149,7 @@ def freed(fit: Fit, observed: Observed) -> Fit:
     the wrong one. Some entries of a library are wrong by more than others; that must be paid for by a much better fit.
     """
     for n, (trial, state) in enumerate(zip(fit.trials, fit.states, strict=True)):
-        room = 2 * trial.max_strain * np.maximum(np.abs(trial.start), 0.2 * trial.start[0])
-        if (np.abs(state.metric - trial.start) < AT_END * room).all():
+        if (np.abs(state.metric - trial.start) < AT_END * trial.room(trial.max_strain)).all():
             continue
         states = [PhaseState(s.metric.copy(), s.size, s.strain) for s in fit.states]
         states[n] = PhaseState(trial.start.copy())

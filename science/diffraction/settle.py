@@ -165,8 +165,7 @@ def _doubles(fit: Fit, evidence: Evidence) -> int | None:
 def _bent(fit: Fit, n: int) -> float:
     """Mean strain of the parameters of a cell as a share of what entries of a library may differ by."""
     trial = fit.trials[n]
-    room = 2 * USUAL_STRAIN * np.maximum(np.abs(trial.start), 0.2 * trial.start[0])
-    return float(np.mean(np.abs(fit.states[n].metric - trial.start) / room))
+    return float(np.mean(np.abs(fit.states[n].metric - trial.start) / trial.room(USUAL_STRAIN)))
 
 
 def _claim(fit: Fit, evidence: Evidence, there: Presence, n: int) -> Claim:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from science.diffraction.errors import PatternError
 from science.diffraction.fit import AXIAL_MEAN
-from science.diffraction.pattern import CU_K_ALPHA1, Pattern
+from science.diffraction.pattern import Pattern
+from science.diffraction.radiation import CU_K_ALPHA1, second_line
 from science.diffraction.readers import read_pattern_bytes
 from science.diffraction.refine import AXIAL_SD, LEAN, LEAN_SHIFT
 
@@ -34,8 +35,6 @@ FEWEST = 4
 """Lines below which two errors cannot be told apart."""
 FLOOR = 1e-3
 """Standard uncertainty in degrees that no fitted place of a line goes below: shape and step."""
-DOUBLETS = {1.5406: 1.544427, 1.78897: 1.79285, 1.93604: 1.93998, 0.70932: 0.713607}
-"""Kα1 → Kα2 in Å of Cu, Co, Fe, Mo (Bearden 1967, doi:10.1103/RevModPhys.39.78)."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,8 @@ def _seconds(pattern: Pattern, first: float) -> list[tuple[float, float] | None]
     """What Kα2 may be, with its share of Kα1: as the file says, or else that of the anode, or stripped."""
     if pattern.k_alpha2 is not None:
         return [pattern.k_alpha2]
-    return [*((two, 0.5) for one, two in DOUBLETS.items() if abs(one - first) < 6e-4), None]
+    two = second_line(first)
+    return [None] if two is None else [(two, 0.5), None]
 
 
 def _line(

@@ -98,8 +98,8 @@ def _apparent(fit: Fit, observed: Observed) -> float:
             continue
         s = wavelength / 2 * np.sqrt(np.maximum([trial.design @ trial.start, trial.design @ state.metric], 1e-9))
         seen = (s < 0.98).all(0)
-        meant, found = np.degrees(2 * np.arcsin(s[:, seen]))
-        found = found + fit.zero + fit.displacement * np.cos(np.radians(found / 2))
+        meant, refined = np.arcsin(s[:, seen])
+        meant, found = np.degrees(2 * meant), fit.places(refined)
         inside = (found > observed.x[0]) & (found < observed.x[-1])
         area = trial.sticks.strength[seen] * lorentz_polarisation(meant, observed.monochromator)
         at.append(meant[inside] - observed.x[0])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from science.diffraction.evidence import counting, tolerated
-from science.diffraction.fit import Fit, Observed
+from science.diffraction.fit import MODEL_ERROR, Fit, Observed
 from science.diffraction.search import smoothed
 from science.diffraction.sticks import metric_design
 
@@ -60,7 +60,7 @@ def unexplained_lines(
     net = smoothed(observed.net, observed)
     top = net.max()
     total = smoothed(calculated - observed.background, observed)
-    noise = np.sqrt(np.maximum(observed.sigma**2 - (0.06 * np.maximum(observed.net, 0)) ** 2, 1e-12))
+    noise = np.sqrt(np.maximum(observed.sigma**2 - (MODEL_ERROR * np.maximum(observed.net, 0)) ** 2, 1e-12))
     wavelength = observed.lines[0][0]
     found = []
     peaks = np.flatnonzero((rest[1:-1] > rest[:-2]) & (rest[1:-1] >= rest[2:])) + 1

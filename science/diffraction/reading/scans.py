@@ -13,6 +13,7 @@ import numpy as np
 
 from science.diffraction.errors import PatternError
 from science.diffraction.pattern import Array, Pattern, Provenance, gaps
+from science.diffraction.radiation import ANODES
 from science.diffraction.reading import flags
 from science.diffraction.reading.spikes import spikes
 
@@ -24,16 +25,8 @@ MOST_BAD = 0.05
 """Share of points without a number above which a scan is not worth reading."""
 MOST_POINTS = 200_000
 """Points above which neighbours are averaged, down to about half as many."""
-K_ALPHA1 = {
-    "Cr": 2.28970,
-    "Fe": 1.93604,
-    "Co": 1.78897,
-    "Cu": 1.54060,
-    "Mo": 0.70932,
-    "Ag": 0.55942,
-    "W": 0.20901,
-}
-"""Kα1 in Å (Bearden 1967, doi:10.1103/RevModPhys.39.78)."""
+K_ALPHA1 = {anode: first for anode, (first, _) in ANODES.items()} | {"W": 0.20901}
+"""Kα1 in Å of anodes that a file may name; with tungsten nobody measures powders, but files say it."""
 
 
 @dataclass(frozen=True)

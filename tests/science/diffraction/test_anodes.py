@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from science.diffraction.anodes import ANODES, other_radiation
+from science.diffraction.anodes import other_radiation
 from science.diffraction.fit import Trial
 from science.diffraction.identify import identify
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import observe
+from science.diffraction.radiation import ANODES
 from science.diffraction.sticks import calculate
 from tests.science.diffraction.powders import K_ALPHA1, simulated
 

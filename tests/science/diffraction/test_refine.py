@@ -11,11 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from science.chemistry.phase_facts import load_phase_facts
-from science.diffraction.fit import Fit, Observed, PhaseState, Trial, background_basis
-from science.diffraction.lineshapes import phase_columns
+from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.observing import observe
 from science.diffraction.refine import refine
-from science.diffraction.sticks import calculate, lattice_of, metric_parameters
+from science.diffraction.sticks import calculate, metric_parameters
 from tests.science.diffraction.powders import K_ALPHA1, K_ALPHA2, RADIUS, simulated, structure
 from tests.science.diffraction.pressed import powder
 
@@ -138,57 +137,6 @@ def test_steps_never_make_it_worse() -> None:
         assert before[1:] == (start.zero, start.displacement, start.mixing, start.width)
 
 
-@pytest.mark.parametrize("name", ["TiO2", "ZrO2"])
-def test_analytic_derivatives_are_those_of_differences(name: str) -> None:
-    """By zero, displacement, widths, each cell parameter and axial divergence: the same as moving it a little.
-
-    To 2 %, because widths and intensities also change a little with the cell, which the fit leaves out. The
-    displacement is one that no holder has, so that its share in the derivatives by the cell shows.
-    """
-    observed = observe(simulated({name: 1.0}), DOUBLET)
-    fit = _start((name,))
-    fit.zero, fit.displacement, fit.width = 0.02, -8.0, 0.07
-    fit.mixing = 0.0  # Lorentzian tails end abruptly at the rim of their window
-    fit.axial = 0.06
-    _, jacobian, _ = phase_columns(fit, observed, 0)
-    last = len(jacobian) - 1
-
-    def moved(which: int, by: float) -> Array:
-        state = replace(fit.states[0], metric=fit.states[0].metric.copy())
-        other = replace(fit, states=[state])
-        if which < 3 or which == last:
-            field = "axial" if which == last else ("zero", "displacement", "width")[which]
-            setattr(other, field, getattr(other, field) + by)
-        elif which < 5:
-            setattr(state, ("size", "strain")[which - 3], getattr(state, ("size", "strain")[which - 3]) + by)
-        else:
-            state.metric[which - 5] += by
-        return phase_columns(other, observed, 0)[0]
-
-    for which, mine in enumerate(jacobian):
-        by = 1e-5 if which < 5 or which == last else 1e-7
-        theirs = (moved(which, by) - moved(which, -by)) / 2 / by
-        assert np.abs(mine - theirs).max() < 0.02 * np.abs(theirs).max(), which
-
-
-def test_background_basis_spans_estimate_and_smooth_curves() -> None:
-    """Any sum of the estimate, a slope and a parabola is in the span of the background's columns."""
-    x = np.linspace(15, 90, 500)
-    estimate = 100 + 50 * np.exp(-x / 20)
-    wanted = 1.3 * estimate + 2 * x + 0.01 * x**2
-    basis = background_basis(x, estimate)
-    found = basis @ np.linalg.lstsq(basis, wanted, rcond=None)[0]
-    assert found == pytest.approx(wanted, rel=1e-9)
-
-
-def test_lattice_of_the_fit_is_the_refined_one() -> None:
-    """`lattice` reads the metric that was refined, not the cell that the library has."""
-    fit = _start(("TiO2",))
-    fit.states[0].metric[:] = metric_parameters(fit.trials[0].crystal) / 1.01**2
-    assert fit.lattice(0).a == pytest.approx(4.5937 * 1.01)
-    assert fit.lattice(0) == lattice_of(fit.states[0].metric, fit.trials[0].crystal)
-
-
 def test_axial_divergence_is_told_from_displacement() -> None:
     """Low-angle lines drawn out to the left shorten cells by 0.6 mÅ, unless the fit knows why they lean.
 
@@ -213,19 +161,3 @@ def test_upright_lines_stay_upright() -> None:
     again = refine(fit, observed, iterations=10, tails=True)
     assert again.axial < 0.015
     assert again.displacement == pytest.approx(fit.displacement, abs=0.01)
-
-
-def test_lines_are_where_places_says() -> None:
-    """The centre of gravity of a line with its axial tail is where `places` puts it."""
-    fit, observed = _fitted({"MgO": 1.0})
-    fit.axial, fit.mixing = 0.12, 0.0
-    profile = phase_columns(fit, observed, 0)[0]
-    theta = np.arcsin(fit.trials[0].sticks.q[:2] ** 0.5 * K_ALPHA1 / 2)
-    middle = fit.places(theta).mean()
-    first = observed.x < middle
-    centre = float((observed.x * profile)[first].sum() / profile[first].sum())
-    second = np.arcsin(np.sin(theta[0]) * K_ALPHA2 / K_ALPHA1)
-    wanted = fit.places(np.array([theta[0], second])) @ [2 / 3, 1 / 3]
-    assert centre == pytest.approx(wanted, abs=2e-3)
-    upright = replace(fit, axial=0.0).places(np.array([theta[0], second])) @ [2 / 3, 1 / 3]
-    assert wanted == pytest.approx(upright - 0.12 / 6 / np.tan(2 * theta[0]), abs=1e-3)
