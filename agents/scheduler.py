@@ -27,8 +27,6 @@ LOADING = timedelta(minutes=10)
 """Planned time to load or unload one vial."""
 CALIBRATION = timedelta(hours=4)
 """Planned time to heat a furnace, hold it against the reference thermocouple and let it cool."""
-WITHOUT_STANDARD = 2
-"""Reservations of a run: its furnace, and the diffractometer for its vials; between them one for a standard, if due."""
 MARGIN = 1.05
 """Planned times are stretched by this, so that a slow run does not push the next one."""
 
@@ -127,8 +125,14 @@ class Scheduler(KeepsBook[SchedulerMemory]):
             self.memory.booked_until[reservation.instrument] = max(booked or reservation.end, reservation.end)
         if event.calibration is not None:
             self._note_calibration(event.furnace, event.calibration.end)
-        if len(event.reservations) > WITHOUT_STANDARD:
-            self.memory.standard_at = event.reservations[1].start
+        if (standard := self._standard_in(event)) is not None:
+            self.memory.standard_at = standard.start
+
+    def _standard_in(self, event: RunScheduled) -> Reservation | None:
+        """Of two times of the diffractometer the first is for a standard, the second for the vials."""
+        plan = self.memory.plan
+        scans = [r for r in event.reservations if plan and r.instrument == plan.laboratory.diffractometer]
+        return scans[0] if len(scans) > 1 else None
 
     @folds(RescanRequested)
     def note_rescan(self, event: RescanRequested) -> None:

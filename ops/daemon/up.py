@@ -102,47 +102,15 @@ class Daemon:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
         async with AsyncExitStack() as stack:
-            server = None
-            if self.order.nats is None:
-                listener = self.order.campaign.instruments.listener
-                users = users_of(campaign_id(self.order), self.order.out)
-                server = await EmbeddedServer.start(self.order.out / "store", mqtt_port=listener, users=users)
-                stack.push_async_callback(server.stop)
-            name = campaign_id(self.order)
-            self._observatory = observe(self.order.out, name, version(), wanted=self.order.telemetry)
-            stack.callback(self._observatory.close)
-            await stack.enter_async_context(kept_alive(server, self._broker_revived))
+            server = await self._broker(stack)
             url = self.order.nats or (server.url if server else "")
-            bus = await JetStreamBus.connect(
-                url,
-                BlobStore(self.order.out / "blobs"),
-                on_trouble=self._broker_trouble,
-                keys=keys_of(self.order.out) if server else keys_at(self.order.keys),
-            )
-            stack.push_async_callback(bus.close)
-            self._bus = bus
+            bus = await self._connected(stack, server, url)
             notary = self._notary = Notary(
                 self.order.out, url, self.order.witnessing, self._ledger_trouble, self._ledger_alarm
             )
             stack.push_async_callback(notary.close)
             await notary.open()
-            face = Face(
-                Facts(
-                    self.status,
-                    self.not_ready,
-                    self._pause,
-                    self._resume,
-                    self._stop.set,
-                    self._observatory.families,
-                    self.order.out / LEDGER,
-                ),
-                self.file.http_port,
-            )
-            stack.push_async_callback(face.close)
-            face.open()
-            card = Card(os.getpid(), face.url, url, name)
-            card.leave(self.order.out)
-            stack.callback(card.take_back, self.order.out)
+            card = self._shown(stack, url)
             session = self._session = await prepare(
                 self.order,
                 bus,
@@ -157,19 +125,67 @@ class Daemon:
             await notary.agreed()
             await session.begin()
             self.told(f"{card.campaign} is up: {', '.join(a.name for a in session.agents)}")
-            self.told(f"status at {face.url}/status, broker at {url}, everything in {self.order.out}")
+            self.told(f"status at {card.http}/status, broker at {url}, everything in {self.order.out}")
             notify(READY=1, STATUS="agents are at work")
-            try:
-                await self._work(session, bus, notary)
-            except NoRoomError as error:
-                notify(STOPPING=1)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(session.runtime.stop(str(error)), PATIENCE)
-                raise
+            await self._until_told(session, bus, notary)
+
+    async def _broker(self, stack: AsyncExitStack) -> EmbeddedServer | None:
+        """Our own broker, kept alive, unless there is one elsewhere; and what watches everything from then on."""
+        server = None
+        if self.order.nats is None:
+            listener = self.order.campaign.instruments.listener
+            users = users_of(campaign_id(self.order), self.order.out)
+            server = await EmbeddedServer.start(self.order.out / "store", mqtt_port=listener, users=users)
+            stack.push_async_callback(server.stop)
+        self._observatory = observe(self.order.out, campaign_id(self.order), version(), wanted=self.order.telemetry)
+        stack.callback(self._observatory.close)
+        await stack.enter_async_context(kept_alive(server, self._broker_revived))
+        return server
+
+    async def _connected(self, stack: AsyncExitStack, server: EmbeddedServer | None, url: str) -> JetStreamBus:
+        bus = self._bus = await JetStreamBus.connect(
+            url,
+            BlobStore(self.order.out / "blobs"),
+            on_trouble=self._broker_trouble,
+            keys=keys_of(self.order.out) if server else keys_at(self.order.keys),
+        )
+        stack.push_async_callback(bus.close)
+        return bus
+
+    def _shown(self, stack: AsyncExitStack, url: str) -> Card:
+        """The daemon's face, and the card that says where it is."""
+        face = Face(
+            Facts(
+                self.status,
+                self.not_ready,
+                self._pause,
+                self._resume,
+                self._stop.set,
+                self._observatory.families,
+                self.order.out / LEDGER,
+            ),
+            self.file.http_port,
+        )
+        stack.push_async_callback(face.close)
+        face.open()
+        card = Card(os.getpid(), face.url, url, campaign_id(self.order))
+        card.leave(self.order.out)
+        stack.callback(card.take_back, self.order.out)
+        return card
+
+    async def _until_told(self, session: Session, bus: JetStreamBus, notary: Notary) -> None:
+        """Works until it is told to stop, and stops in good order; without room on disk, too, as far as it goes."""
+        try:
+            await self._work(session, bus, notary)
+        except NoRoomError as error:
             notify(STOPPING=1)
-            await session.runtime.stop("the daemon was told to stop")
-            await notary.caught_up(await bus.last_sequence())
-            self.told("Drained. The same command goes on from here.")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(session.runtime.stop(str(error)), PATIENCE)
+            raise
+        notify(STOPPING=1)
+        await session.runtime.stop("the daemon was told to stop")
+        await notary.caught_up(await bus.last_sequence())
+        self.told("Drained. The same command goes on from here.")
 
     async def _work(self, session: Session, bus: JetStreamBus, notary: Notary) -> None:
         """Until it is told to stop, or cannot go on."""

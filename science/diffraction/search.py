@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +26,12 @@ STRONGEST = 24
 """Lines of a candidate that the shortlist looks at."""
 SHIFTS = np.linspace(-0.16, 0.16, 5)
 """Zero errors in degrees that the shortlist tries."""
+QUANTILES = (0.3, 0.6)
+"""Weighted quantiles of seen over predicted intensity at which a phase is scaled: some lines are lent by others."""
+TOTAL = 1 - 1e-12
+"""Of shares that add up to one but for rounding."""
+STRAIN_COST = 2e-3 / 0.015
+"""Share of the score that a strained cell costs, for each unit of relative length."""
 MIN_GAIN = 0.03
 """Relative drop of chi-squared that a further phase must bring."""
 MIN_SEEN = 0.55
@@ -96,31 +103,59 @@ def match(trial: Trial, observed: Observed, smooth: Array) -> tuple[float, float
     if len(theta) == 0:
         return 0.0, 0.0
     strains = np.arange(-trial.max_strain, trial.max_strain + 1e-9, 0.0015)
-    shifted = np.degrees(2 * theta)[:, None] - 2 * np.degrees(np.tan(theta))[:, None] * strains[None, :]
-    at = shifted[:, :, None] + observed.zero[0] + SHIFTS[None, None, :]
-    seen = np.interp(at, observed.x, smooth, left=0, right=0)
-    ratio = seen / share[:, None, None]
-    weight = np.broadcast_to(share[:, None, None], ratio.shape)
-    best_score, best_strain = 0.0, 0.0
-    for quantile in (0.3, 0.6):
-        scale = _weighted_quantile(ratio, weight, quantile)
-        predicted = scale[None] * share[:, None, None]
-        there = np.minimum(seen, predicted).sum(0)
-        missing = np.maximum(predicted - seen, 0).sum(0)
-        score = there - missing - 2e-3 * there * np.abs(strains)[:, None] / 0.015
-        n = np.unravel_index(np.argmax(score), score.shape)
-        if score[n] > best_score:
-            best_score, best_strain = float(score[n]), float(strains[n[0]])
-    return best_score, best_strain
+    places, slopes = np.degrees(2 * theta) + observed.zero[0], 2 * np.degrees(np.tan(theta))
+    score, best = _best_match(observed.x, smooth, places, slopes, share, strains, SHIFTS)
+    return float(score), float(strains[best]) if score > 0 else 0.0
 
 
-def _weighted_quantile(values: Array, weights: Array, quantile: float) -> Array:
-    """Weighted quantile along the first axis."""
-    order = np.argsort(values, axis=0)
-    sorted_values = np.take_along_axis(values, order, 0)
-    cumulative = np.cumsum(np.take_along_axis(weights, order, 0), axis=0)
-    index = (cumulative < quantile * cumulative[-1]).sum(0)
-    return np.asarray(np.take_along_axis(sorted_values, np.minimum(index, len(values) - 1)[None], 0)[0])
+@numba.njit(cache=True)
+def _best_match(
+    x: Array, smooth: Array, places: Array, slopes: Array, share: Array, strains: Array, shifts: Array
+) -> tuple[float, int]:
+    """Highest score over strains and shifts, and the index of its strain; 0 where none is above 0.
+
+    Args:
+        x: ``(n,)`` degrees, evenly spaced.
+        smooth: ``(n,)`` counts.
+        places: ``(k,)`` degrees of unstrained lines.
+        slopes: ``(k,)`` degrees by which they move down with the strain.
+        share: ``(k,)`` intensities, 1 in all.
+        strains: ``(s,)`` relative lengths.
+        shifts: ``(t,)`` degrees.
+    """
+    n, k = len(x), len(places)
+    per_step = (n - 1) / (x[n - 1] - x[0])
+    seen, ratio, order = np.empty(k), np.empty(k), np.empty(k, np.int64)
+    best, best_strain = 0.0, 0
+    for i in range(len(strains)):
+        for shift in shifts:
+            for line in range(k):
+                at = (places[line] - slopes[line] * strains[i] + shift - x[0]) * per_step
+                seen[line] = 0.0
+                if 0.0 <= at <= n - 1:
+                    low = min(int(at), n - 2)
+                    seen[line] = smooth[low] + (smooth[low + 1] - smooth[low]) * (at - low)
+                ratio[line] = seen[line] / share[line]
+                m = line  # few lines: sorted as they come
+                while m > 0 and ratio[order[m - 1]] > ratio[line]:
+                    order[m] = order[m - 1]
+                    m -= 1
+                order[m] = line
+            for quantile in QUANTILES:
+                m, weight = 0, share[order[0]]
+                while m < k - 1 and weight < quantile * TOTAL:
+                    m += 1
+                    weight += share[order[m]]
+                scale = ratio[order[m]]
+                there = missing = 0.0
+                for line in range(k):
+                    predicted = scale * share[line]
+                    there += min(seen[line], predicted)
+                    missing += max(predicted - seen[line], 0.0)
+                score = there - missing - STRAIN_COST * there * abs(strains[i])
+                if score > best:
+                    best, best_strain = score, i
+    return best, best_strain
 
 
 def smoothed(values: Array, observed: Observed, width: float = 0.12) -> Array:

@@ -28,6 +28,8 @@ OPEN = (0.3, 0.75)
 claimed to that from which a claim is called sure."""
 SURELY_MISSING = 0.9
 """Probability of a missing phase from which it is hardly open any more whether one is."""
+STRAYING = frozenset({"texture", "graininess"})
+"""Flags of powders whose lines are not as strong as they should be, however long they are counted."""
 FAINT = 0.1
 """Weight fraction below which counts are what limits how sure a phase is."""
 
@@ -140,7 +142,7 @@ def _doubts(answer: Answer, scan: Scan) -> list[_Doubt]:
     """What is open about an answer, and what helps."""
     if "no-peaks" in answer.flags or "wrong-wavelength" in answer.flags:
         return []  # whatever is wrong there, it is not the counts
-    few, textured = "low-counts" in answer.flags, "texture" in answer.flags
+    few, textured = "low-counts" in answer.flags, bool(STRAYING & answer.flags)
     short = "short-range" in answer.flags or scan.stop - scan.start < SHORT
     theirs = any(chance > OPEN[0] for _, chance in answer.unclaimed)  # then the lines may not be unknown after all
     if answer.verdict == "unknown" and answer.lines and not few and not theirs:

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from science.chemistry.phase_facts import load_phase_facts
@@ -18,8 +17,10 @@ from science.diffraction.refine import refine
 from science.diffraction.search import (
     MIN_GAIN,
     MIN_SIGNAL,
+    QUANTILES,
+    SHIFTS,
     Presence,
-    _weighted_quantile,
+    _strong_lines,
     added,
     freed,
     match,
@@ -185,20 +186,47 @@ def test_adding_and_taking_away() -> None:
     )
 
 
-@given(arrays.arrays(float, (9, 2), elements=st.floats(-100, 100)), st.floats(0.05, 0.95))
-def test_weighted_quantile(values: Array, quantile: float) -> None:
-    """At least that share of the weight lies at or below it, and less than that share strictly below."""
-    weights = np.arange(1.0, 10.0)[:, None] * np.ones((1, 2))
-    found = _weighted_quantile(values, weights, quantile)
-    below = (weights * (values < found)).sum(0) / weights.sum(0)
-    upto = (weights * (values <= found)).sum(0) / weights.sum(0)
-    assert (below <= quantile + 1e-9).all()
-    assert (upto >= quantile - 1e-9).all()
-
-
 def test_smoothing_keeps_areas() -> None:
     """A line keeps its area, and negative counts do not eat into it."""
     observed = observe(simulated({"MgO": 1.0}), DOUBLET)
     line = np.where(np.abs(observed.x - 50) < 0.1, 100.0, 0.0)
     assert smoothed(line, observed).sum() == pytest.approx(line.sum())
     assert smoothed(line - 5, observed) == pytest.approx(smoothed(np.where(line > 0, 95.0, 0.0), observed))
+
+
+def _plain_match(trial: Trial, observed: Observed, smooth: Array) -> tuple[float, float]:
+    """`match`, strain by strain, shift by shift and quantile by quantile, written down once more with arrays."""
+    theta, share = _strong_lines(trial, observed)
+    best = (0.0, 0.0)
+    for strain in np.arange(-trial.max_strain, trial.max_strain + 1e-9, 0.0015):
+        for shift in SHIFTS:
+            at = np.degrees(2 * theta) - 2 * np.degrees(np.tan(theta)) * strain + shift
+            seen = np.interp(at, observed.x, smooth, left=0, right=0)
+            order = np.argsort(seen / share)
+            for quantile in QUANTILES:
+                scale = (seen / share)[order][np.searchsorted(np.cumsum(share[order]), quantile * (1 - 1e-12))]
+                there = np.minimum(seen, scale * share).sum()
+                score = there - np.maximum(scale * share - seen, 0).sum() - 2e-3 * there * abs(strain) / 0.015
+                if score > best[0]:
+                    best = (float(score), float(strain))
+    return best
+
+
+@pytest.mark.parametrize("name", ["BaZrO3", "ZrO2_m", "MgO"])
+def test_the_score_is_that_of_the_plain_formula(name: str) -> None:
+    """On a pattern, compiled loops give what arrays give."""
+    observed = observe(simulated({"BaZrO3": 0.6, "ZrO2": 0.4}), DOUBLET)
+    smooth = smoothed(observed.net, observed)
+    assert match(_trial(name), observed, smooth) == pytest.approx(_plain_match(_trial(name), observed, smooth))
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32), st.floats(0, 3))
+def test_the_score_is_that_of_the_plain_formula_on_anything(seed: int, spikiness: float) -> None:
+    """The same on noise of any kind, zeros and all."""
+    observed = observe(simulated({"MgO": 1.0}, x=(30, 80, 0.2)), DOUBLET)
+    smooth = np.random.default_rng(seed).random(len(observed.x)) ** np.exp(spikiness)
+    smooth[smooth < 0.1] = 0.0
+    trial = _trial("TiO2_rutile")
+    found, wanted = match(trial, observed, smooth), _plain_match(trial, observed, smooth)
+    assert found[0] == pytest.approx(wanted[0], rel=1e-9, abs=1e-12)

@@ -60,6 +60,7 @@ NO_USE = {
     "nothing seen": Answer("unknown", flags=frozenset({"no-peaks", "low-counts"}), missing=1.0),
     "another tube": Answer("unknown", flags=frozenset({"wrong-wavelength"}), missing=0.8),
     "an isostructural class": ambiguous(Claim("NiO", 0.95, 0.9, members=("MgO (225)",))),
+    "coarse grains": ambiguous(Claim("BaCO3", 0.6, 0.5), missing=0.5, flags=frozenset({"graininess"})),
     "texture": ambiguous(Claim("BaCO3", 0.6, 0.5), missing=0.5, flags=frozenset({"texture"})),
     "a strong phase that overlaps": ambiguous(Claim("A", 0.6, 0.5), Claim("B", 0.99, 0.5)),
 }
@@ -92,7 +93,9 @@ def test_a_scan_fits_into_what_is_left_of_the_day() -> None:
     share=st.floats(0, 1),
     missing=st.floats(0, 1),
     hours=st.floats(0, 10),
-    flags=st.frozensets(st.sampled_from(["low-counts", "texture", "short-range", "weak-phase", "overlap"])),
+    flags=st.frozensets(
+        st.sampled_from(["low-counts", "texture", "graininess", "short-range", "weak-phase", "overlap"])
+    ),
     verdict=st.sampled_from(["identified", "ambiguous", "unknown"]),
 )
 def test_no_scan_is_shorter_or_narrower_or_beyond_the_budget(
