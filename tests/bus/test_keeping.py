@@ -68,5 +68,6 @@ async def test_cancelling_from_outside_stays_a_cancellation(tmp_path: Path) -> N
 
 async def test_without_a_server_nothing_is_kept() -> None:
     """A server of one's own is its owner's affair."""
-    async with kept_alive(None, lambda: None):
-        pass
+    before = asyncio.all_tasks()
+    async with kept_alive(None, lambda: pytest.fail("it was told of a revival")):
+        assert asyncio.all_tasks() == before
