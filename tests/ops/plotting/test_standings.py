@@ -87,8 +87,11 @@ def written(folder: Path, name: str, zero: float, seed: int) -> Path:
 
 
 def test_files_are_ordered_by_the_day_in_their_names(tmp_path: Path) -> None:
-    """Scans given in any order are a row in time; a step in it is a drift with its delay in days."""
-    zeros = [0.0, 0.0, 0.0, 0.0, 0.06]
+    """Scans given in any order are a row in time; a step in it is a drift with its delay in days.
+
+    The one before the step lies below the others, so that no chance can have begun the rise a week early.
+    """
+    zeros = [0.0, 0.0, 0.0, -0.01, 0.06]
     files = [written(tmp_path, f"standard-Si-2026-03-{7 * n + 1:02d}.xy", z, n) for n, z in enumerate(zeros)]
     (history,) = from_files(files[::-1], "Si", None)
     assert [s.at.day for s in history.standings] == [1, 8, 15, 22, 29]
