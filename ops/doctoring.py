@@ -100,6 +100,19 @@ def _writing(folder: Path) -> Finding:
     return Finding("writing", each < SLOW_FSYNC, f"an fsync takes {1e3 * each:.1f} ms; each event waits for one")
 
 
+def _compiled() -> Finding:
+    from science.compiled import kept_in
+
+    if folder := kept_in():
+        return Finding("machine code", True, f"kept in {folder}")
+    return Finding(
+        "machine code",
+        False,
+        "there is no place to keep it, and each process compiles for seconds: let NUMBA_CACHE_DIR name a folder that "
+        "only the user of the lab can write to",
+    )
+
+
 def _broker() -> Finding:
     from bus.blobs import BlobStore
     from bus.errors import BusError
@@ -194,6 +207,7 @@ def examine(folder: Path, *, as_json: bool) -> int:
         _python,
         _distribution,
         _server,
+        _compiled,
         lambda: _room(folder),
         lambda: _writing(folder),
         _broker,

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import gemmi
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from science.compiled import compiled
 from simulators.world.structures import TrueCrystal
 from simulators.world.vial import TruePhase
 
@@ -129,7 +129,7 @@ def pattern(two_theta: Array, phases: tuple[TruePhase, ...], setting: Setting) -
     return total
 
 
-@numba.njit(cache=True)
+@compiled()
 def _draw(total: Array, two_theta: Array, thetas: Array, areas: Array, sample: Array) -> None:
     """Adds lines to a pattern; axial divergence draws low-angle lines out to the left.
 
@@ -163,7 +163,7 @@ def _draw(total: Array, two_theta: Array, thetas: Array, areas: Array, sample: A
             total[i] += 0.3 * _shape((x + tail) / width, high_lorentz, high_gauss)
 
 
-@numba.njit(cache=True, inline="always")
+@compiled(inline="always")
 def _combined(g: float, l: float) -> tuple[float, float]:
     """Width and Lorentzian share of a Gaussian and a Lorentzian together (Thompson et al. 1987)."""
     width = (
@@ -173,7 +173,7 @@ def _combined(g: float, l: float) -> tuple[float, float]:
     return width, 1.36603 * ratio - 0.47719 * ratio**2 + 0.11116 * ratio**3
 
 
-@numba.njit(cache=True, inline="always")
+@compiled(inline="always")
 def _shape(offset: float, high_lorentz: float, high_gauss: float) -> float:
     """A pseudo-Voigt at an offset in widths; the Gaussian is below the last digit where it is left out."""
     u2 = offset * offset

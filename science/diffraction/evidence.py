@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from science.compiled import compiled
 from science.diffraction.fit import MODEL_ERROR, SMALLEST_ERROR, Fit, Observed
 from science.diffraction.lineshapes import LOWEST_WIDTH
 from science.diffraction.sticks import lorentz_polarisation
@@ -180,7 +180,7 @@ def _placed(
     return fit.places(theta), width, np.where(s < 0.999, area, 0.0)
 
 
-@numba.njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def _columns(x: Array, position: Array, width: Array, area: Array, group: Array, count: int, mixing: float) -> Array:
     """Three rows for each group of lines: profile, its derivative by shift over width, its derivative by log width."""
     n = len(x)

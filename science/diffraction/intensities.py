@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from science.chemistry.crystal import Crystal
+from science.compiled import compiled
 from science.diffraction.fit import Fit, March, Observed, PhaseState, Trial
 from science.diffraction.lineshapes import LOWEST_WIDTH
 from science.diffraction.refine import refine
@@ -215,7 +215,7 @@ def _line_profiles(
     return group[lines], area[lines] + 1e-12 * area.max(), rows
 
 
-@numba.njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def _rows(x: Array, position: Array, width: Array, area: Array, group: Array, count: int, mixing: float) -> Array:
     """Profiles of groups of lines, ``(count, n)``."""
     n = len(x)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from science.compiled import compiled
 
 Array = NDArray[np.float64]
 CUT = 14.0
@@ -19,7 +20,7 @@ GAUSS_ENDS = 13.0
 """Square of the distance, in widths, beyond which a Gaussian is less than 1e-15 of its height."""
 
 
-@numba.njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def _add(row: Array, by_p: Array, dp: float, by_w: Array, dw: float, low: int, high: int) -> None:
     """One row of the Jacobian; its elements lie one after another, and a processor takes them in strides."""
     if dp != 0.0 and dw != 0.0:
@@ -33,7 +34,7 @@ def _add(row: Array, by_p: Array, dp: float, by_w: Array, dw: float, low: int, h
             row[i] += by_w[i] * dw
 
 
-@numba.njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def pseudo_voigt(
     x: Array, position: Array, width: Array, mixing: float, area: Array, d_position: Array, d_width: Array
 ) -> tuple[Array, Array, Array]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from science.compiled import compiled
 from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.refine import refine
 from science.diffraction.sticks import lorentz_polarisation
@@ -108,7 +108,7 @@ def match(trial: Trial, observed: Observed, smooth: Array) -> tuple[float, float
     return float(score), float(strains[best]) if score > 0 else 0.0
 
 
-@numba.njit(cache=True)
+@compiled()
 def _best_match(
     x: Array, smooth: Array, places: Array, slopes: Array, share: Array, strains: Array, shifts: Array
 ) -> tuple[float, int]:

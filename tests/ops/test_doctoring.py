@@ -6,11 +6,14 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+from numba.core import caching
+
 from bus.ledger.alarms import ALARMS, Alarm, keep_alarm
 from bus.ledger.keys import KEYS, LEDGER
 from bus.ledger.tiles import CHECKPOINT
 from bus.ledger.witness import witness_key
-from ops.doctoring import _evidence, _keys
+from ops.doctoring import _compiled, _evidence, _keys
 from ops.notary import WITNESS_KEY
 from tests.bus.ledger.test_watch import write
 
@@ -54,3 +57,14 @@ def test_an_alarm_is_wrong_until_the_ledger_went_on(tmp_path: Path) -> None:
     assert "somebody was here" in found.words
     os.utime(tmp_path / LEDGER / CHECKPOINT, (later + 5, later + 5))
     assert _evidence(tmp_path).well
+
+
+def test_machine_code_that_can_be_kept_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an installation of another user each process would compile anew; the finding names what to set."""
+    found = _compiled()
+    assert found.well
+    assert Path(found.words.removeprefix("kept in ")).is_absolute()
+    monkeypatch.setattr(caching.FunctionCache._impl_class, "_locator_classes", [])
+    found = _compiled()
+    assert not found.well
+    assert "NUMBA_CACHE_DIR" in found.words
