@@ -14,7 +14,7 @@ from contracts.learning import ModelReleased, ObservationRecorded
 from contracts.materials import ArtifactRef
 from contracts.trust import ReviewRequested
 from ops.replays.living import Look
-from ops.replays.rounding import departures, rounding
+from ops.replays.rounding import departures, documents, rounding
 from science.surrogate.archive import MEDIA_TYPE, pack
 from tests.ops.replays.world import altered, lived_through
 
@@ -61,7 +61,7 @@ def test_without_both_sides_there_is_no_rounding() -> None:
     assert rounding(Judged(Verdict.RAISED, "planner", None, words="ValueError")) is None
 
 
-async def released(factor: float, noted: int = 3) -> tuple[Judged, MemoryBlobs]:
+async def released(factor: float, noted: float = 3, before: float = 3) -> tuple[Judged, MemoryBlobs]:
     """A model that comes out with other numbers than the recorded one, and both of them."""
     _, lab = await lived_through()
     stored = next(s for s in lab.bus.log if orjson.loads(s.payload)["type"] == ModelReleased.kind)
@@ -69,7 +69,7 @@ async def released(factor: float, noted: int = 3) -> tuple[Judged, MemoryBlobs]:
     weights = np.linspace(0.1, 1, 7)
     models = [
         blobs.put(pack("thing", {"n": n}, {"w": weights * f}), MEDIA_TYPE, "model.npz")
-        for f, n in ((1.0, 3), (factor, noted))
+        for f, n in ((1.0, before), (factor, noted))
     ]
     then, now = (_with_model(stored.payload, model) for model in models)
     envelope = decode(then)
@@ -91,3 +91,12 @@ async def test_models_are_compared_by_their_numbers() -> None:
     assert rounding(judged) is None
     judged, blobs = await released(1 + 1e-11, noted=4)
     assert rounding(judged, blobs.get) is None
+
+
+async def test_a_digit_less_makes_a_model_no_other() -> None:
+    """A number that is told with fewer digits makes the file shorter: its size is not what is compared."""
+    judged, blobs = await released(1 + 1e-11, noted=0.459218830417531, before=0.45921883041753103)
+    sizes = [b for w, *b in departures(*documents(judged)) if w == "data.artifact.size"]
+    assert len(sizes) == 1
+    assert rounding(judged, blobs.get) == pytest.approx(1e-11, rel=0.1)
+    assert rounding(judged) is None
