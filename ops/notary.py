@@ -32,6 +32,8 @@ BESIDE, NOBODY = "beside", "none"
 """What may stand in the place of a witness's address: one of our own, or none at all."""
 STALLED = 60.0
 """Real seconds without progress after which the end of a run does not wait for the ledger any longer."""
+WITNESS_BACK = 20.0
+"""Real seconds that our own witness has to come up again before a run ends without its word on the last entries."""
 DEATHS = 5
 """So many deaths without a word in between are the end of trying to start."""
 LOOK = 0.02
@@ -130,7 +132,10 @@ class Notary:
             await asyncio.sleep(LOOK)
 
     async def caught_up(self, sequence: int) -> None:
-        """Returns when everything up to a place in the log is signed, or when that is not to be expected."""
+        """Returns when everything up to a place in the log is signed, or when that is not to be expected.
+
+        A witness of our own that was killed is waited for, too; a foreign one cosigns at the next start.
+        """
         self._target = max(self._target, sequence)
         if self._writer is not None:
             await self._writer.say({"catch_up": sequence})
@@ -141,6 +146,11 @@ class Notary:
                     f"Expected the ledger to be signed up to {sequence}, got {self.size}: its writer does not get on. "
                     "The log is whole; the next start goes on with the ledger."
                 )
+                return
+            await asyncio.sleep(LOOK)
+        deadline = time.monotonic() + WITNESS_BACK
+        while self._witness is not None and not (self.cosigned or self._standing_by or self.alarm or self._unusable):
+            if time.monotonic() > deadline:
                 return
             await asyncio.sleep(LOOK)
 
