@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from bus.server import EmbeddedServer
 from tests.chaos.__main__ import chaos
+from tests.chaos.lives import Observer, kill
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -19,3 +22,17 @@ async def test_six_kills_lose_nothing_and_change_nothing(tmp_path: Path) -> None
     for tale in tales:
         assert tale.clean, (tale.wrong, tale.lost, tale.findings)
     assert any(t.same_decisions for t in tales)
+
+
+async def test_an_observer_finds_the_next_broker(tmp_path: Path) -> None:
+    """It does not wait for ever at the door of a broker that died, when the next one listens elsewhere."""
+    observer = Observer(tmp_path / "store")
+    assert await observer.last() is None
+    for _ in range(2):
+        server = await EmbeddedServer.start(tmp_path / "store")
+        while await observer.last() != 0:
+            await asyncio.sleep(0.05)
+        kill(server.pid)
+        assert await observer.last() is None
+        await server.stop()
+    await observer.close()
