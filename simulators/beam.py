@@ -2,7 +2,8 @@
 
 Structure factors with dispersion and thermal motion; widths by Caglioti, Scherrer and strain, combined after
 Thompson, Cox & Hastings (doi:10.1107/S0021889887087090). Lines of one spacing are drawn once, in a compiled
-loop: a scan takes milliseconds. It shares no code with the analyser.
+loop: a scan takes milliseconds. It shares no formula with the analyser, only the way in which functions
+are compiled.
 """
 
 from __future__ import annotations
