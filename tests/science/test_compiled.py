@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,17 @@ def taken_from_disk(function: Any) -> bool:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the test's own for machine code."""
-    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
-    return tmp_path
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of the test's own for machine code.
+
+    It is told as a user tells it: numba reads its whole configuration anew at the next compilation once any of its
+    variables has changed, and what was set in the configuration itself is then gone.
+    """
+    with monkeypatch.context() as environment:
+        environment.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+        config.reload_config()
+        yield tmp_path
+    config.reload_config()
 
 
 def test_machine_code_is_kept(kept: Path) -> None:
