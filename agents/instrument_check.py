@@ -1,4 +1,4 @@
-"""What standards say of a diffractometer: its zero error now, and whether it drifted."""
+"""What standards say of a diffractometer: how it stands now, and whether it drifted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contracts.identifiers import STANDARD_SCAN
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from science.diffraction.drift import Reading
+    from science.diffraction.instrument import Instrument
     from science.diffraction.standards import Alignment
 
 
@@ -40,32 +42,41 @@ def standard_measured(event: PatternMeasured, standard: str, found: Alignment) -
         zero_su=found.zero_su,
         displacement=found.displacement,
         displacement_su=found.displacement_su,
+        axial=found.axial,
+        axial_su=found.axial_su,
         lines=len(found.lines),
     )
 
 
-def zero_before(standards: Iterable[StandardMeasured], at: datetime) -> tuple[float, float] | None:
-    """Zero error in degrees and its standard uncertainty, as the standards before a scan have shown it, if any."""
-    from science.diffraction.drift import Reading, zero_at
+def instrument_before(standards: Iterable[StandardMeasured], at: datetime) -> Instrument | None:
+    """A diffractometer as the standards before a scan have shown it, if any."""
+    from science.diffraction.drift import instrument_at
 
     known = sorted((s for s in standards if s.measured_at <= at), key=lambda s: s.measured_at)
     if not known:
         return None
     first = known[0].measured_at
-    readings = [Reading((s.measured_at - first) / timedelta(days=1), s.zero, s.zero_su) for s in known]
-    return zero_at(readings, (at - first) / timedelta(days=1))
+    return instrument_at([_reading(s, first) for s in known], (at - first) / timedelta(days=1))
+
+
+def _reading(standard: StandardMeasured, first: datetime) -> Reading:
+    """A standard as a row of them is read: in days since the first."""
+    from science.diffraction.drift import Reading
+
+    axial, su = standard.axial, standard.axial_su
+    shape = None if axial is None or su is None else (axial, su)
+    return Reading((standard.measured_at - first) / timedelta(days=1), standard.zero, standard.zero_su, shape)
 
 
 def drift_in(standards: tuple[StandardMeasured, ...]) -> DriftDetected | None:
     """The drift that the last of some standards gives away, if it does."""
-    from science.diffraction.drift import QUIET, Reading, drifts
+    from science.diffraction.drift import QUIET, drifts
 
     in_order = sorted(standards, key=lambda s: s.measured_at)
     last, first = standards[-1], in_order[0].measured_at
     if in_order[-1] is not last:
         return None  # an old file that came late says nothing of today
-    days = [(s.measured_at - first) / timedelta(days=1) for s in in_order]
-    found = drifts([Reading(day, s.zero, s.zero_su) for day, s in zip(days, in_order, strict=True)])
+    found = drifts([_reading(s, first) for s in in_order])
     if not found or found[-1].found != len(in_order) - 1:
         return None
     drift = found[-1]

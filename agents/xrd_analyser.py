@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from agents.agent import on
 from agents.designs import elements_in
 from agents.identifying import analysis_of, why_unknown
-from agents.instrument_check import drift_in, standard_measured, standard_of, zero_before
+from agents.instrument_check import drift_in, instrument_before, standard_measured, standard_of
 from agents.triaging import Triages
 from contracts.diffraction import AnalysisFlagged, PatternMeasured, PhasesIdentified, Verdict
 from contracts.event import Event
@@ -54,7 +54,7 @@ class XrdAnalyser(Triages):
                 (a_site, b_site) if sample else None,
                 event.radiation.k_alpha1,
                 self.library,
-                zero_before(self.memory.standards.get(event.instrument, ()), event.started_at),
+                instrument_before(self.memory.standards.get(event.instrument, ()), event.started_at),
             )
         except DiffractionError as error:
             yield _unusable(event, error)

@@ -29,6 +29,8 @@ from contracts.quantities import (
 
 ZeroError = Annotated[float, Field(ge=-5, le=5, json_schema_extra={"unit": "deg"})]
 """Error of the circle of a diffractometer in 2θ."""
+AxialDivergence = Annotated[float, Field(ge=0, le=5, json_schema_extra={"unit": "deg"})]
+"""Degrees 2θ by which rays that leave the equator of a diffractometer come early."""
 
 
 class MeasurementStarted(Event, kind="diffraction.measurement_started"):
@@ -301,7 +303,7 @@ class ReviewsResumed(Event, kind="diffraction.reviews_resumed"):
     """When it began."""
 
 
-class StandardMeasured(Event, kind="diffraction.standard_measured"):
+class StandardMeasured(Event, kind="diffraction.standard_measured", version=2):
     """A reference powder was scanned: what it says of the diffractometer."""
 
     measurement_id: MeasurementId
@@ -320,6 +322,11 @@ class StandardMeasured(Event, kind="diffraction.standard_measured"):
     """Displacement of the reference in its holder."""
     displacement_su: NonNegative
     """Its standard uncertainty in mm."""
+    axial: AxialDivergence | None
+    """Axial divergence: how early rays farthest off the equator come where cot 2θ = 1, as the shapes of lines show it;
+    unknown before version 2."""
+    axial_su: AxialDivergence | None
+    """Its standard uncertainty."""
     lines: Annotated[int, Field(ge=1)]
     """Lines that were used."""
 

@@ -66,6 +66,11 @@ def _analysis_2(old: Fields) -> dict[str, Any]:
     return {**old, "analysis": {**analysis, "phases": phases, "missing": None, "doubtful": []}}
 
 
+def _standard_measured_2(old: Fields) -> dict[str, Any]:
+    """Before version 2 nobody asked the shapes of a standard's lines."""
+    return {**old, "axial": None, "axial_su": None}
+
+
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType(
     {
         ("presence.agent_faulted", 2): _agent_faulted_2,
@@ -73,6 +78,7 @@ UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType(
         ("campaign.started", 3): _campaign_started_3,
         ("diffraction.phases_identified", 2): _analysis_2,
         ("diffraction.analysis_flagged", 2): _analysis_2,
+        ("diffraction.standard_measured", 2): _standard_measured_2,
     }
 )
 """(kind, version it leads to) → the step from the version before."""

@@ -101,6 +101,8 @@ class Judge:
             "certificate": self.certificate,
             "zero_deg": round(self.found.zero, 5),
             "zero_su_deg": round(self.found.zero_su, 5),
+            "axial_divergence_deg": round(self.found.axial, 4),
+            "axial_divergence_su_deg": round(self.found.axial_su, 4),
             "displacement_mm": round(self.found.displacement, 4),
             "displacement_su_mm": round(self.found.displacement_su, 4),
             "lines": len(self.found.lines),
@@ -180,8 +182,8 @@ def _one(file: Path, case: _Case, wish: Wish) -> int:
     began = time.perf_counter()
     try:
         pattern = read_pattern(file, axis=case.axis, wavelength=wish.wavelength)
-        zero = None if case.judge is None else (case.judge.found.zero, case.judge.found.zero_su)
-        answer = identify(pattern, case.library, case.elements, wavelength=wish.wavelength, instrument_zero=zero)
+        instrument = None if case.judge is None else case.judge.found.instrument
+        answer = identify(pattern, case.library, case.elements, wavelength=wish.wavelength, instrument=instrument)
         answer = replace(answer, flags=(*answer.flags, *_overruled(pattern, wish.wavelength), *pattern.flags))
         told = document(file, answer, pattern, time.perf_counter() - began)
         if case.judge is not None:

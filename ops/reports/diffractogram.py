@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.designs import elements_in
-from agents.instrument_check import zero_before
+from agents.instrument_check import instrument_before
 from contracts.diffraction import StandardMeasured
 from ops.reports.axes import Frame, Scale, drawing, enveloped, label, line, thinned
 from ops.reports.evidence import Evidence
@@ -66,9 +66,9 @@ def look_again(candidate: Candidate, evidence: Evidence) -> Seen:
     name, told = candidate.pattern.pattern.name, candidate.pattern.radiation.k_alpha1
     standards = [r.envelope.data for r in evidence.log if isinstance(r.envelope.data, StandardMeasured)]
     mine = (s for s in standards if candidate.pattern is not None and s.instrument == candidate.pattern.instrument)
-    zero = zero_before(mine, candidate.pattern.started_at)
+    instrument = instrument_before(mine, candidate.pattern.started_at)
     try:
-        picture = explain_bytes(name, content, elements, sites, told, evidence.library, zero)
+        picture = explain_bytes(name, content, elements, sites, told, evidence.library, instrument)
     except DiffractionError as error:
         return Seen(None, f"Its pattern could not be identified again. {error}", agrees=False)
     difference = _difference(candidate, picture)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from science.diffraction.fit import Fit, Observed, PhaseState, Trial
+from science.diffraction.fit import Observed, PhaseState, Trial
 from science.diffraction.pattern import MIN_POINTS
 from science.diffraction.radiation import ANODES
 from science.diffraction.refine import refine
@@ -53,7 +53,7 @@ def other_radiation(observed: Observed, trials: Sequence[Trial], chi2: float) ->
         score, strain, trial = max(scored, key=lambda s: s[0], default=(0.0, 0.0, None))
         if trial is None or score < AHEAD * highest or _lines_within(trial, other) < LEAST_LINES:
             continue
-        fit = refine(Fit((trial,), [PhaseState(trial.start * (1 - 2 * strain))]), other, iterations=10)
+        fit = refine(other.start((trial,), [PhaseState(trial.start * (1 - 2 * strain))]), other, iterations=10)
         if fit.chi2 < BETTER * chi2 and left_over(other, fit.calculated) < MOST_LEFT:
             return name
     return None

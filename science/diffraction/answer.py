@@ -108,6 +108,7 @@ class Identification:
         missing: calibrated probability that a phase is missing from the answer.
         doubtful: phases that would explain something but are not claimed, each with its probability.
         stretch: share by which angles are farther from the first than the file says, see `science.diffraction.stretch`.
+        axial: refined axial divergence in degrees, see `science.diffraction.fit.Fit`.
     """
 
     verdict: str
@@ -122,6 +123,7 @@ class Identification:
     missing: float = 0.0
     doubtful: tuple[tuple[str, float], ...] = ()
     stretch: float = 0.0
+    axial: float = 0.0
 
 
 def nothing(observed: Observed, lines: tuple[UnexplainedLine, ...], flags: list[str]) -> Identification:
@@ -176,6 +178,7 @@ def answer(
         tuple(dict.fromkeys(flags)),
         settled.missing,
         tuple((_named(trial), round(chance, 4)) for trial, chance in settled.dropped),
+        axial=fit.axial,
     )
 
 

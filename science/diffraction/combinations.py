@@ -50,7 +50,7 @@ class _Path:
 
 def explore(trials: Sequence[Trial], observed: Observed) -> list[Combination]:
     """The combinations that can grow no further, most likely first; at least one, which may be empty."""
-    beam = [_Path(refine(Fit((), [], zero=observed.zero[0]), observed, iterations=0), frozenset())]
+    beam = [_Path(refine(observed.start(), observed, iterations=0), frozenset())]
     complete: dict[frozenset[str], Fit] = {}
     visited: set[frozenset[str]] = set()
     for _ in range(2 * MAX_PHASES):

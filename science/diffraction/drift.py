@@ -13,6 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from science.diffraction.instrument import COARSE, Instrument
+
 BASELINE = 3
 """Standards whose mean is what an instrument is held against."""
 ALLOWANCE = 0.5
@@ -33,11 +35,13 @@ class Reading:
         day: when it was measured, in days on any scale.
         zero: the zero error in degrees 2θ.
         su: its standard uncertainty.
+        axial: axial divergence in degrees and its standard uncertainty; none if nobody asked the lines.
     """
 
     day: float
     zero: float
     su: float
+    axial: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,11 +99,9 @@ def zero_at(readings: Sequence[Reading], day: float) -> tuple[float, float] | No
         readings: in order of days.
         day: on the scale of the readings.
     """
-    before = [r for r in readings if r.day <= day]
-    if not before:
+    kept = _counting(readings, day)
+    if not kept:
         return None
-    found = drifts(before)
-    kept = before[found[-1].found :] if found else before
     zero, variance = kept[0].zero, kept[0].su ** 2
     for last, reading in pairwise(kept):
         variance += WANDER**2 * (reading.day - last.day)
@@ -107,6 +109,33 @@ def zero_at(readings: Sequence[Reading], day: float) -> tuple[float, float] | No
         zero += gain * (reading.zero - zero)
         variance *= 1 - gain
     return zero, float(np.sqrt(variance + WANDER**2 * (day - kept[-1].day)))
+
+
+def instrument_at(readings: Sequence[Reading], day: float) -> Instrument | None:
+    """The instrument on a day as the standards before it tell; none without any.
+
+    The zero is that of `zero_at`. Axial divergence belongs to slits that nobody touches between drifts: each standard
+    counts alike.
+
+    Args:
+        readings: in order of days.
+        day: on the scale of the readings.
+    """
+    if (zero := zero_at(readings, day)) is None:
+        return None
+    told = [r.axial for r in _counting(readings, day) if r.axial is not None]
+    if not told:
+        return Instrument(*zero)
+    values, errors = np.array(told).T
+    axial = float(np.average(values, weights=1 / errors**2))
+    return Instrument(*zero, axial, max(float((1 / errors**2).sum() ** -0.5), COARSE * axial))
+
+
+def _counting(readings: Sequence[Reading], day: float) -> Sequence[Reading]:
+    """The readings up to a day that no drift has made worthless."""
+    before = [r for r in readings if r.day <= day]
+    found = drifts(before)
+    return before[found[-1].found :] if found else before
 
 
 def drifts(readings: Sequence[Reading], quiet: float = QUIET) -> list[Drift]:

@@ -23,6 +23,8 @@ SMALLEST_ERROR = 2e-3
 N_BACKGROUND = 10
 ZERO_SD = 0.02
 """Zero errors in degrees that an aligned instrument has; tells the zero from the displacement."""
+AXIAL_SD = 0.05
+"""Axial divergences in degrees (see `Fit`) that instruments have: 0.05 is 2.4° between sample and slits."""
 AXIAL_MEAN, AXIAL_FAR, AXIAL_SHARE = 1 / 6, 0.4, 5 / 12
 """Rays off the equator meet the detector early by h² cot(2θ) / 2, h being triangularly distributed up to its largest
 value when sample and slit are equally long (van Laar & Yelon 1984, doi:10.1107/S0021889884011006). Mean of that over
@@ -96,6 +98,7 @@ class Observed:
         rounding: counts, noise that comes from counts being whole numbers.
         zero: error of the circle in degrees as known beforehand, and its standard uncertainty.
         lean: degrees that it holds for each degree of axial divergence; a standard's zero does, see `refine.LEAN`.
+        axial: axial divergence in degrees (see `Fit`) as known beforehand, and its standard uncertainty.
     """
 
     x: Array
@@ -107,6 +110,7 @@ class Observed:
     rounding: float = 0.0
     zero: tuple[float, float] = (0.0, ZERO_SD)
     lean: float = 0.0
+    axial: tuple[float, float] = (0.0, AXIAL_SD)
 
     @cached_property
     def measured(self) -> NDArray[np.bool_]:
@@ -122,6 +126,11 @@ class Observed:
     def basis(self) -> Array:
         """See `background_basis`."""
         return background_basis(self.x, self.background)
+
+    def start(self, trials: Sequence[Trial] = (), states: Sequence[PhaseState] = ()) -> Fit:
+        """Some phases in the instrument as it is known beforehand; nothing is calculated yet."""
+        zero, axial = self.zero[0] - self.lean * self.axial[0], self.axial[0]
+        return Fit(tuple(trials), list(states), zero=zero, axial=axial)
 
 
 @dataclass

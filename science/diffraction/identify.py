@@ -19,11 +19,12 @@ from science.diffraction.belief import Calibration, shipped
 from science.diffraction.combinations import among, explore
 from science.diffraction.errors import LibraryError
 from science.diffraction.fit import Fit, Observed, Trial
+from science.diffraction.instrument import Instrument
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import FEW_COUNTS, LEAST_PEAK, observe, peak_heights
 from science.diffraction.pattern import Pattern
 from science.diffraction.radiation import CU_K_ALPHA1, second_line
-from science.diffraction.refine import LEAN, refine
+from science.diffraction.refine import refine
 from science.diffraction.rivals import Place, contested
 from science.diffraction.settle import settle
 from science.diffraction.sticks import calculate
@@ -37,8 +38,6 @@ Array = NDArray[np.float64]
 
 LIBRARY_STRAIN = 0.015
 """How far the cells of phases of the library may stray, relative length."""
-SUREST_ZERO = 1e-4
-"""Degrees; no zero is known better than this, whatever a standard says."""
 SHORT_RANGE = 20.0
 """Degrees below which a pattern is too short to be sure of."""
 AS_SHIPPED = IdentifySettings()
@@ -68,7 +67,7 @@ def identify(
     wavelength: float | None = None,
     settings: IdentifySettings = AS_SHIPPED,
     calibration: Calibration | None = None,
-    instrument_zero: tuple[float, float] | None = None,
+    instrument: Instrument | None = None,
 ) -> Identification:
     """The phases in a pattern.
 
@@ -80,8 +79,8 @@ def identify(
         wavelength: Kα1 in Å, if better known than in the file.
         settings: how strict the verdicts are.
         calibration: turns evidence into probabilities; the shipped one by default.
-        instrument_zero: error of the circle in degrees and its standard uncertainty, as a standard has shown it; tells
-            the displacement of the sample, and so its cell, better than the sample alone can.
+        instrument: what standards have shown of the diffractometer; tells the displacement of the sample, and so its
+            cell, better than the sample alone can.
 
     Raises:
         LibraryError: no phase is made of these elements.
@@ -93,7 +92,7 @@ def identify(
         hypotheses=hypotheses,
         wavelength=wavelength,
         settings=settings,
-        instrument_zero=instrument_zero,
+        instrument=instrument,
     )
     return concluded(ready, settings, calibration)
 
@@ -129,13 +128,13 @@ def searched(
     hypotheses: Sequence[Crystal] = (),
     wavelength: float | None = None,
     settings: IdentifySettings = AS_SHIPPED,
-    instrument_zero: tuple[float, float] | None = None,
+    instrument: Instrument | None = None,
 ) -> Searched:
     """The first half of `identify`, with its arguments: which phases explain most, one after another."""
     lines, flags = _radiation(pattern, wavelength)
     observed = observe(pattern, lines)
-    if instrument_zero is not None:
-        observed = replace(observed, zero=(instrument_zero[0], max(instrument_zero[1], SUREST_ZERO)), lean=LEAN)
+    if instrument is not None:
+        observed = instrument.behind(observed)
     trials = _trials(observed, library, elements, hypotheses, settings)
     if pattern.two_theta[-1] - pattern.two_theta[0] < SHORT_RANGE:
         flags.append("short-range")

@@ -18,6 +18,7 @@ from science.diffraction.errors import LibraryError
 from science.diffraction.fit import Fit, March, Observed, PhaseState, Trial
 from science.diffraction.flags import RADIUS
 from science.diffraction.identify import Identification, _radiation, identify
+from science.diffraction.instrument import Instrument
 from science.diffraction.intensities import with_lines
 from science.diffraction.observing import observe, r_wp
 from science.diffraction.pattern import Pattern
@@ -125,7 +126,7 @@ def explain_bytes(
     nominal: Sites | None,
     wavelength: float | None,
     library_path: str | None,
-    instrument_zero: tuple[float, float] | None = None,
+    instrument: Instrument | None = None,
 ) -> Picture:
     """Identifies the bytes of a measured file again, and draws the answer; arguments as for `identify_bytes`.
 
@@ -135,9 +136,7 @@ def explain_bytes(
     pattern = read_pattern_bytes(name, content)
     phases, hypotheses = library(library_path), _hypotheses(nominal)
     told = None if pattern.wavelength is not None else wavelength
-    answer = identify(
-        pattern, phases, elements, hypotheses=hypotheses, wavelength=told, instrument_zero=instrument_zero
-    )
+    answer = identify(pattern, phases, elements, hypotheses=hypotheses, wavelength=told, instrument=instrument)
     return explain(pattern, answer, (*phases.crystals, *hypotheses), wavelength=told)
 
 
@@ -146,7 +145,7 @@ def _hypotheses(nominal: tuple[Mapping[str, float], Mapping[str, float]] | None)
 
 
 def _start(answer: Identification, known: Mapping[str, Crystal], observed: Observed) -> Fit:
-    """The fit as the answer tells it: cells, line intensities, zero and displacement are known, widths are not."""
+    """The fit as the answer tells it: cells, line intensities and the instrument are known, widths are not."""
     wavelength = observed.lines[0][0]
     d_min = float(wavelength / 2 / np.sin(np.radians(min(observed.x[-1] + 1, 178) / 2)))
     trials, states = [], []
@@ -155,9 +154,8 @@ def _start(answer: Identification, known: Mapping[str, Crystal], observed: Obser
         trials.append(Trial(crystal, calculate(crystal, wavelength, d_min=d_min), FREEDOM, phase.origin))
         metric = metric_parameters(replace(crystal, lattice=phase.lattice))
         states.append(PhaseState(metric, strain=float(np.degrees(4 * phase.microstrain))))
-    fit = Fit(
-        tuple(trials), states, zero=answer.zero, displacement=float(np.degrees(-2 * answer.displacement / RADIUS))
-    )
+    shift = float(np.degrees(-2 * answer.displacement / RADIUS))
+    fit = Fit(tuple(trials), states, zero=answer.zero, displacement=shift, axial=answer.axial)
     for n, phase in enumerate(answer.phases):
         march = None if phase.texture_axis is None else March(phase.texture_axis, phase.march)
         fit = with_lines(fit, n, march, phase.warmth, wavelength)

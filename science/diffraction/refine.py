@@ -20,8 +20,6 @@ from science.diffraction.lineshapes import Columns, phase_columns
 Array = NDArray[np.float64]
 
 _SHARED = 5  # zero, displacement, mixing, instrument width, axial divergence
-AXIAL_SD = 0.05
-"""Axial divergences in degrees (see `Fit`) that instruments have: 0.05 is 2.4° between sample and slits."""
 LEAN, LEAN_SHIFT = 0.83, 1.11
 """What axial divergence is taken for where only the places of lines are looked at: between 25 and 90° −cot(2θ) / 6 is
 about 0.83 − 1.11 cos θ, so much zero and the other way displacement."""
@@ -60,8 +58,9 @@ def _evaluate(fit: Fit, observed: Observed, basis: Array, held: Sequence[Columns
     fit.parts = fit.scales[:, None] * profiles
     fit.background = basis @ background
     misfit = float((((observed.y - fit.calculated) / observed.sigma) ** 2).sum())
-    known, error = observed.zero
-    fit.chi2 = misfit + ((fit.zero + observed.lean * fit.axial - known) / error) ** 2 + (fit.axial / AXIAL_SD) ** 2
+    (zero, zero_error), (axial, axial_error) = observed.zero, observed.axial
+    fit.chi2 = misfit + ((fit.zero + observed.lean * fit.axial - zero) / zero_error) ** 2
+    fit.chi2 += ((fit.axial - axial) / axial_error) ** 2
     return columns
 
 
@@ -104,9 +103,9 @@ def refine(
             shared = norms[: len(moved)]
             known = beforehand(observed, moved)
             gram[: len(moved), : len(moved)] += known / np.outer(shared, shared)
-            off = {0: best.zero - observed.zero[0], 4: best.axial}
-            if not tails:  # it does not move, but the zero answers for it
-                off[0] += observed.lean * best.axial
+            (zero, _), (axial, _) = observed.zero, observed.axial
+            leaning = observed.lean * (axial if tails else best.axial)  # the zero answers for one that does not move
+            off = {0: best.zero - zero + leaning, 4: best.axial - axial}
             right[: len(moved)] -= known @ np.array([off.get(j, 0.0) for j in moved]) / shared
         improved = False
         for _ in range(4):
@@ -136,7 +135,7 @@ def beforehand(observed: Observed, moved: Sequence[int]) -> Array:
     """
     by = np.array([{0: 1.0, 4: observed.lean}.get(j, 0.0) for j in moved])
     known = np.outer(by, by) / observed.zero[1] ** 2
-    known += np.diag([1 / AXIAL_SD**2 if j == 4 else 0.0 for j in moved])
+    known += np.diag([1 / observed.axial[1] ** 2 if j == 4 else 0.0 for j in moved])
     return np.asarray(known)
 
 

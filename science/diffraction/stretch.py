@@ -53,7 +53,7 @@ def suggested(fit: Fit, observed: Observed) -> float:
     """
     if not fit.trials or abs(apparent := _apparent(fit, observed)) < SUSPECT:
         return 0.0
-    relaxed = _relaxed(fit)
+    relaxed = _relaxed(fit, observed)
     sense = -np.sign(apparent)
     by = float(min(sense * GRID, key=lambda b: refine(relaxed, stretched(observed, b), iterations=0).chi2))
     tried = refine(relaxed, stretched(observed, by), iterations=10)
@@ -72,10 +72,10 @@ def odds(plain: Fit, corrected: Fit, observed: Observed) -> float:
     return float(gain) + _strangeness(plain) - _strangeness(corrected) - COST
 
 
-def _relaxed(fit: Fit) -> Fit:
-    """The phases with the cells of the library and an aligned instrument: where a refinement finds the right lines."""
+def _relaxed(fit: Fit, observed: Observed) -> Fit:
+    """The phases with the cells of the library, the instrument as known: where a refinement finds the right lines."""
     states = [PhaseState(t.start.copy(), 0.1) for t in fit.trials]
-    return Fit(fit.trials, states)
+    return observed.start(fit.trials, states)
 
 
 def _shares(fit: Fit) -> Array:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from science.chemistry.solid_solutions import perovskite_models
 from science.diffraction.identify import Identification, identify
+from science.diffraction.instrument import Instrument
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.readers import read_pattern_bytes
 
@@ -28,7 +29,7 @@ def identify_bytes(
     nominal: Sites | None,
     wavelength: float | None,
     library_path: str | None,
-    instrument_zero: tuple[float, float] | None = None,
+    instrument: Instrument | None = None,
 ) -> Identification:
     """The phases in the bytes of a measured file; what the reader repaired is told among the flags.
 
@@ -39,7 +40,7 @@ def identify_bytes(
         nominal: site fractions of the perovskite that it was meant to become, if known.
         wavelength: Kα1 in Å as the instrument says; the file's own comes first.
         library_path: a library instead of the shipped one.
-        instrument_zero: error of the circle in degrees and its standard uncertainty, as a standard has shown it.
+        instrument: what standards have shown of the diffractometer.
 
     Raises:
         DiffractionError: the file or the library cannot be used.
@@ -53,6 +54,6 @@ def identify_bytes(
         elements,
         hypotheses=hypotheses,
         wavelength=told,
-        instrument_zero=instrument_zero,
+        instrument=instrument,
     )
     return replace(answer, flags=(*answer.flags, *pattern.flags))

@@ -46,17 +46,17 @@ def standard_on(day: float, zero: float = 0.05) -> StandardMeasured:
 
     return StandardMeasured(
         measurement_id=f"file/{day}", instrument="xrd-1", standard="Si", measured_at=EPOCH + timedelta(days=day),
-        zero=zero, zero_su=0.001, displacement=0.0, displacement_su=0.001, lines=6,
+        zero=zero, zero_su=0.001, displacement=0.0, displacement_su=0.001, axial=None, axial_su=None, lines=6,
     )  # fmt: skip
 
 
 async def test_a_standard_is_scanned_before_the_first_vial() -> None:
     """Intent, scan, what it says of the instrument; then the vial, with the zero that the standard has shown."""
-    world, zeros = World(), []
+    world, instruments = World(), []
     identify = world.workers.identify_bytes
 
     def watched(name, content, *how):
-        zeros.append(how[-1])
+        instruments.append(how[-1])
         return identify(name, content, *how)
 
     world.workers.identify_bytes = watched
@@ -65,13 +65,13 @@ async def test_a_standard_is_scanned_before_the_first_vial() -> None:
     assert [type(e) for e in (intent, pattern, told)] == [MeasurementStarted, PatternMeasured, StandardMeasured]
     assert said.index(told) < next(n for n, e in enumerate(said) if isinstance(e, PhasesIdentified))
     assert (pattern.sample_id, pattern.asked) == ("standard-Si-0001", True)
-    assert (told.standard, told.zero) == ("Si", 0.02)
+    assert (told.standard, told.zero, told.axial, told.axial_su) == ("Si", 0.02, 0.04, 0.01)
     assert scans(said) == [FIRST, scan_of(1)]
     request = world.diffractometer.actions[FIRST].request
     assert {name: getattr(request, name) for name in type(plan().scan).model_fields} == plan().scan.model_dump()
-    [(zero, su)] = zeros
-    assert zero == 0.02
-    assert 0.001 <= su < 0.005, "as well known as the standard, and a little less with the time"
+    [instrument] = instruments
+    assert (instrument.zero, instrument.axial, instrument.axial_su) == (0.02, 0.04, pytest.approx(0.01))
+    assert 0.001 <= instrument.zero_su < 0.005, "as well known as the standard, and a little less with the time"
 
 
 async def test_it_is_due_again_after_its_interval_and_not_before() -> None:

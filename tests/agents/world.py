@@ -306,7 +306,7 @@ class FakeWorkers:
 
         if self.world.dice.draw("standard", content.decode()) != GOOD:
             raise PatternError(f"Expected clear lines of {standard}, got none.")
-        return Alignment(0.02, 0.001, -0.01, 0.002, np.arange(6.0), np.zeros(6), 0.001)
+        return Alignment(0.02, 0.001, -0.01, 0.002, 0.04, 0.01, np.arange(6.0), np.zeros(6), 0.001)
 
 
 class World:

@@ -3,8 +3,8 @@
 ``python -m tests.bench.xrd_campaign [--n 200] [--seed 7] [--jobs 1] [--wrong] [--keep DIR]``: recipes as a campaign
 draws them (every second one hot and long enough to give a single phase), carried out in the hidden world, measured by
 the simulated diffractometer (displaced, textured, a zero that wanders, an ageing tube, counting noise) and read back
-from the files that it writes. Each pattern is identified three times: as the agent does, with the zero that weekly
-scans of silicon have shown; without any standard; and with the whole library as candidates.
+from the files that it writes. Each pattern is identified three times: as the agent does, with what weekly scans of
+silicon have shown of the instrument; without any standard; and with the whole library as candidates.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from contracts.instruments import ScanRequest
 from contracts.materials import Composition
 from contracts.recipe import Recipe
 from science.chemistry.solid_solutions import FORMULA_UNITS, pseudo_cubic
-from science.diffraction.drift import Reading, zero_at
+from science.diffraction.drift import Reading, instrument_at
 from simulators.bench import Bench, hours_at_peak
 from simulators.dice import dice
 from simulators.diffractometer import SimulatedDiffractometer
@@ -153,7 +153,7 @@ def standards(seed: int) -> tuple[Reading, ...]:
     from science.diffraction.standards import aligned_bytes
 
     found = ((week, aligned_bytes("si.xrdml", content, "Si", None)) for week, content in scans_of_standards(seed))
-    return tuple(Reading(7 * week, shown.zero, shown.zero_su) for week, shown in found)
+    return tuple(Reading(7 * week, shown.zero, shown.zero_su, (shown.axial, shown.axial_su)) for week, shown in found)
 
 
 def label(crystal: TrueCrystal) -> str:
@@ -238,11 +238,11 @@ def judged(task: tuple[Case, int]) -> Judged:
     inside = made(case, seed)
     content, hidden = measured(case, inside, seed)
     scan = read_pattern_bytes("scan.xrdml", content)
-    known = zero_at(standards(seed), 7 * case.week)
+    known = instrument_at(standards(seed), 7 * case.week)
     models = perovskite_models(case.composition.site("A").fractions, case.composition.site("B").fractions)
     everything = frozenset(e for c in whole.crystals for e in c.elements)
     result = Judged(case.sample, hidden, {label(p.crystal): p.weight_fraction for p in reversed(inside.phases)})
-    for name, allowed, zero in (
+    for name, allowed, instrument in (
         (STANDARDS, elements_in(case.composition, case.recipe), known),
         (ALONE, elements_in(case.composition, case.recipe), None),
         (UNFILTERED, everything, known),
@@ -250,7 +250,7 @@ def judged(task: tuple[Case, int]) -> Judged:
         if name != ALONE:
             identify(scan, whole, allowed)  # lines of the library, made once
         began = time.process_time()
-        answer = identify(scan, whole, allowed, hypotheses=models, instrument_zero=zero)
+        answer = identify(scan, whole, allowed, hypotheses=models, instrument=instrument)
         spent = time.process_time() - began
         judgement = found(answer, inside)
         judgement.seconds, judgement.candidates = spent, len(whole.within(allowed)) + len(models)

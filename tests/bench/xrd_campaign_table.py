@@ -124,6 +124,7 @@ ROWS: tuple[tuple[str, str, Callable[[Sequence[Judged], str], list[float]], str]
         "median",
     ),
     ("  z-score, rms", "0.8-1.2", lambda rs, w: [s for f in _told(rs, w) for s in f.scores], "rms"),
+    ("  z-score, mean", "", lambda rs, w: [s for f in _told(rs, w) for s in f.scores], "mean"),
     (
         "  within 1.96 uncertainties",
         "0.95",

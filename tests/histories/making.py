@@ -15,10 +15,12 @@ from unittest.mock import patch
 
 import orjson
 
+from agents.instrument_check import standard_measured
 from agents.workers import Workers
 from bus.blobs import BlobStore
 from bus.codec import decode
 from bus.replay import opened
+from contracts.diffraction import StandardMeasured
 from contracts.errors import InstrumentError
 from contracts.instruments import ReviewAnswer, ReviewQuestion, ScanRequest, StepReport
 from contracts.materials import ArtifactRef
@@ -113,6 +115,11 @@ class Stumbling(Workers):
         return await super().run(fn, *args, **kwargs)
 
 
+def _only_places(*what: Any) -> StandardMeasured:
+    """What a standard told before anybody asked the shapes of its lines."""
+    return standard_measured(*what).model_copy(update={"axial": None, "axial_su": None})
+
+
 @dataclass(frozen=True)
 class Making:
     """How one history is made."""
@@ -149,6 +156,13 @@ MAKINGS = {
         instead={"ops.lab.Workers": Stumbling},
         aged=True,
     ),
+    "old-dropped": Making(
+        "files as an older Athanor heard of them, a scan of silicon among them",
+        changes=UNCALIBRATED | {"budget": DROPPED["budget"], "instruments": DROPPED["instruments"]},
+        instead={"agents.xrd_analyser.standard_measured": _only_places},
+        files=("standard-Si.xrdml", "c-0001-v1.xrdml", "c-0002-v1.xrdml"),
+        aged=True,
+    ),
 }
 
 # growing old ------------------------------------------------------------------------------------------------
@@ -179,12 +193,17 @@ def _before_uncertainties(data: dict[str, Any]) -> None:
             del phase[name]
 
 
+def _before_shapes(data: dict[str, Any]) -> None:
+    del data["axial"], data["axial_su"]
+
+
 AGEING: Mapping[tuple[str, int], Change] = {
     ("presence.agent_faulted", 2): _before_where,
     ("campaign.started", 2): _before_calibrations,
     ("campaign.started", 3): _before_triage,
     ("diffraction.phases_identified", 2): _before_uncertainties,
     ("diffraction.analysis_flagged", 2): _before_uncertainties,
+    ("diffraction.standard_measured", 2): _before_shapes,
 }
 """(kind, version) → how the version before told it; each step of `contracts.upcasters` backwards."""
 
@@ -202,7 +221,7 @@ def aged(payload: bytes) -> bytes:
 
 
 class _Powder(Bench):
-    """A bench whose every vial holds pure strontium titanate."""
+    """A bench whose every vial holds pure strontium titanate; what is a standard by its name is that."""
 
     def contents(self, _sample: str, _at: datetime | None = None) -> Contents:
         crystal, lattice, group = perovskite({"Sr": 1.0}, {"Ti": 1.0}, 1.0, 0)
@@ -213,7 +232,8 @@ def _measured(folder: Path) -> bytes:
     """A file as a diffractometer writes it."""
     begun = datetime(2026, 1, 5, tzinfo=UTC)
     device = SimulatedDiffractometer("xrd-9", _Powder(0, Faults(0, FaultRates())), RealClock(), folder, begun)
-    request = ScanRequest(key="k", sample_id="s", start=15, stop=90, step=0.02, seconds_per_step=0.5)
+    name = folder.stem.replace(" ", "-")
+    request = ScanRequest(key="k", sample_id=name, start=15, stop=90, step=0.02, seconds_per_step=0.5)
     return xrdml(request, *device.scan(request, begun), Entry("k", 1, begun, begun, {}))
 
 

@@ -42,7 +42,7 @@ def test_doubts_and_standards_are_told() -> None:
     """Scans that were asked for again are counted; what a person should look at, and a drift, are alarms."""
     standard = StandardMeasured(
         measurement_id="standard/xrd-1/1", instrument="xrd-1", standard="Si", measured_at=EPOCH, zero=0.02,
-        zero_su=0.001, displacement=0.0, displacement_su=0.001, lines=6,
+        zero_su=0.001, displacement=0.0, displacement_su=0.001, axial=None, axial_su=None, lines=6,
     )  # fmt: skip
     drift = DriftDetected(
         measurement_id="standard/xrd-1/1", instrument="xrd-1", since=EPOCH, delay_days=7.0, by=-0.05,

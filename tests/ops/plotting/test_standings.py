@@ -36,7 +36,7 @@ def measured(week: int, zero: float, instrument: str = "xrd-1") -> StandardMeasu
     return StandardMeasured(
         measurement_id=f"standard-Si-{instrument}-{week}", instrument=instrument, standard="Si",
         measured_at=BEGUN + timedelta(weeks=week), zero=zero, zero_su=0.002, displacement=0.03,
-        displacement_su=0.01, lines=9,
+        displacement_su=0.01, axial=None, axial_su=None, lines=9,
     )  # fmt: skip
 
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from science.diffraction.drift import QUIET, SETTLED, WANDER, Reading, drifts, quiet_for, threshold_for, zero_at
+from science.diffraction.drift import (
+    QUIET,
+    SETTLED,
+    WANDER,
+    Reading,
+    drifts,
+    instrument_at,
+    quiet_for,
+    threshold_for,
+    zero_at,
+)
+from science.diffraction.fit import AXIAL_SD
+from science.diffraction.instrument import COARSE
 
 
 def readings(zeros: np.ndarray, days: float = 7.0, su: float = 0.003) -> list[Reading]:
@@ -86,3 +98,27 @@ def test_the_zero_of_a_day_knows_nothing_of_what_comes_or_went() -> None:
     after = zero_at(row, 7.0 * 19)
     assert after[0] == pytest.approx(0.05, abs=1e-3)
     assert zero_at(row, 7.0 * 19 + 200)[1] > 3 * after[1]
+
+
+def test_every_standard_tells_the_axial_divergence_again() -> None:
+    """Each counts by its uncertainty; what their model of a line's tail has wrong, no number of them makes right."""
+    two = [Reading(0.0, 0.02, 0.003, (0.04, 0.02)), Reading(7.0, 0.02, 0.003, (0.06, 0.01))]
+    found = instrument_at(two, 8.0)
+    assert (found.zero, found.zero_su) == zero_at(two, 8.0)
+    assert found.axial == pytest.approx(0.056)
+    assert found.axial_su == pytest.approx(COARSE * 0.056)
+    many = [Reading(7.0 * n, 0.02, 0.003, (0.01, 0.02)) for n in range(16)]
+    assert instrument_at(many, 200.0).axial_su == pytest.approx(0.02 / 4)
+
+
+def test_no_standard_tells_no_instrument() -> None:
+    """Before the first nothing is known; one whose lines nobody asked leaves the axial divergence as it was."""
+    assert instrument_at([Reading(7.0, 0.02, 0.003)], 6.0) is None
+    silent = instrument_at([Reading(7.0, 0.02, 0.003)], 8.0)
+    assert (silent.axial, silent.axial_su) == (0.0, AXIAL_SD)
+
+
+def test_after_a_drift_its_lines_are_asked_anew() -> None:
+    """Whoever moved the circle may have changed the slits: what was before counts no longer."""
+    moved = [Reading(7.0 * n, 0.0 if n < 8 else 0.2, 0.003, (0.02 if n < 8 else 0.08, 0.02)) for n in range(12)]
+    assert instrument_at(moved, 90.0).axial == pytest.approx(0.08)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from science.chemistry.solid_solutions import perovskite_models
 from science.diffraction.errors import LibraryError
 from science.diffraction.identify import AS_SHIPPED, Identification, IdentifySettings, _radiation, _trials, identify
+from science.diffraction.instrument import Instrument
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.observing import GRID, observe
 from science.diffraction.pattern import Pattern
@@ -69,7 +70,7 @@ def test_a_standard_s_zero_tells_cell_and_displacement_apart() -> None:
     """On a circle that is 0.12° off the cell is over 1 mÅ wrong; told so by a standard it is right to 0.5 mÅ."""
     pattern = simulated({"BaZrO3": 0.8, "TiO2": 0.2}, zero=0.12, displacement=-0.05)
     alone = identify(pattern, LIBRARY, ELEMENTS)
-    helped = identify(pattern, LIBRARY, ELEMENTS, instrument_zero=(0.12, 0.002))
+    helped = identify(pattern, LIBRARY, ELEMENTS, instrument=Instrument(0.12, 0.002))
     _check(helped)
     assert helped.verdict == "identified"
     off = [abs(answer.phases[0].lattice.a - 4.193) for answer in (alone, helped)]
@@ -92,12 +93,12 @@ def test_ends_of_a_solid_solution_may_take_up_each_other_s_atoms() -> None:
 def test_a_great_zero_that_is_known_is_no_trouble() -> None:
     """Half a degree is no displacement to one who knows of it; unexplained lines are listed where they belong."""
     far = {"zero": 0.5, "displacement": 0.02}
-    known = (0.5, 0.003)
+    known = Instrument(0.5, 0.003)
     assert "displaced" in identify(simulated({"TiO2": 1.0}, **far), LIBRARY, ELEMENTS).flags
-    found = identify(simulated({"TiO2": 1.0}, **far), LIBRARY, ELEMENTS, instrument_zero=known)
+    found = identify(simulated({"TiO2": 1.0}, **far), LIBRARY, ELEMENTS, instrument=known)
     assert (found.verdict, *_said(found)) == ("identified", "TiO2_rutile")
     assert "displaced" not in found.flags
-    stranger = identify(simulated({"KCl": 1.0}, **far), LIBRARY, ELEMENTS, instrument_zero=known)
+    stranger = identify(simulated({"KCl": 1.0}, **far), LIBRARY, ELEMENTS, instrument=known)
     assert min(abs(line.d - 6.2931 / 2) for line in stranger.unexplained_lines) < 0.004
 
 

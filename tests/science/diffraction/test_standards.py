@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from science.chemistry.crystal import Lattice
-from science.chemistry.phase_facts import load_phase_facts
 from science.diffraction.errors import PatternError
-from science.diffraction.fit import Fit, PhaseState, Trial
+from science.diffraction.fit import AXIAL_SD, Fit, PhaseState, Trial
+from science.diffraction.instrument import Instrument
 from science.diffraction.observing import observe
 from science.diffraction.pattern import Pattern, Provenance
 from science.diffraction.refine import LEAN, refine
 from science.diffraction.standards import STANDARDS, aligned
 from science.diffraction.sticks import calculate
-from tests.science.diffraction.pressed import powder
+from tests.science.diffraction.pressed import FACTS, powder
 
 X = np.arange(20.0, 120.0, 0.02)
 ONE, TWO = 1.540598, 1.544426
@@ -112,11 +112,10 @@ def test_what_a_standard_says_holds_for_samples_whose_lines_lean() -> None:
 
     Both scans come from the simulator of the diffractometer, where three of ten rays come 0.02° × cot 2θ early.
     """
-    facts = {f.id: f.crystal for f in load_phase_facts()}
-    silicon = replace(facts["Si_640"], lattice=Lattice(*(3 * [5.431144])))
+    silicon = replace(FACTS["Si_640"], lattice=Lattice(*(3 * [5.431144])))
     found = aligned(powder({silicon: 1.0}), STANDARDS["Si"])
     assert found.zero == pytest.approx(LEAN * 6 * 0.3 * 0.02, abs=0.006)
-    crystals = [facts[name] for name in ("BaZrO3", "TiO2_rutile")]
+    crystals = [FACTS[name] for name in ("BaZrO3", "TiO2_rutile")]
     observed = observe(powder(dict.fromkeys(crystals, 0.5)), ((ONE, 2 / 3), (TWO, 1 / 3)))
     known = replace(observed, zero=(found.zero, found.zero_su), lean=LEAN)
     trials = tuple(Trial(c, calculate(c, ONE, d_min=1.0)) for c in crystals)
@@ -125,3 +124,39 @@ def test_what_a_standard_says_holds_for_samples_whose_lines_lean() -> None:
     for n, crystal in enumerate(crystals):
         assert abs(fit.lattice(n).a - crystal.lattice.a) < 3e-4
     assert fit.zero + LEAN * fit.axial == pytest.approx(found.zero, abs=2 * found.zero_su)
+
+
+@pytest.mark.parametrize("name", sorted(STANDARDS))
+def test_upright_lines_tell_that_there_is_no_axial_divergence(name: str) -> None:
+    """Without it the shapes say so, and more surely than before anything was measured."""
+    found = aligned(scan(name, 0.05, -0.12), STANDARDS[name])
+    assert found.axial <= 2 * found.axial_su
+    assert found.axial_su < 0.8 * AXIAL_SD
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_leaning_lines_tell_how_much(seed: int) -> None:
+    """Three of ten rays come 0.02° × cot 2θ early, which is as much as 0.036 of the model, in another shape."""
+    silicon = replace(FACTS["Si_640"], lattice=Lattice(*(3 * [5.431144])))
+    found = aligned(powder({silicon: 1.0}, seed=seed), STANDARDS["Si"])
+    assert found.axial == pytest.approx(0.036, abs=2 * found.axial_su)
+    assert 0 < found.axial_su < 0.6 * found.axial
+    assert found.instrument == Instrument(found.zero, found.zero_su, found.axial, found.axial_su)
+
+
+def test_a_fit_that_knows_the_axial_divergence_begins_with_it_and_stays_near() -> None:
+    """A sample with few low lines cannot tell it; its cell is nearer the truth when its standard does."""
+    crystal = FACTS["BaZrO3"]
+    sample = powder({crystal: 1.0}, counts=2000)
+    plain = replace(observe(sample, ((ONE, 2 / 3), (TWO, 1 / 3))), zero=(LEAN * 0.036, 0.002), lean=LEAN)
+    trial = Trial(crystal, calculate(crystal, ONE, d_min=1.0))
+    fits = []
+    for axial in ((0.0, AXIAL_SD), (0.036, 0.005)):
+        known = replace(plain, axial=axial)
+        start = known.start((trial,), [PhaseState(trial.start.copy())])
+        assert start.axial == axial[0]
+        assert start.zero == pytest.approx(LEAN * (0.036 - axial[0]))
+        fits.append(refine(refine(start, known, iterations=20), known, iterations=20, tails=True))
+    assert abs(fits[1].axial - 0.036) < 0.01
+    off = [abs(fit.lattice(0).a - crystal.lattice.a) for fit in fits]
+    assert off[1] < min(off[0], 2e-4)
