@@ -114,7 +114,8 @@ class Judge:
         """In a sentence."""
         return (
             f"cells are corrected by {self.name} ({self.certificate}) in {self.file.name}: {len(self.found.lines)} of "
-            f"its lines say that the zero is {self.found.zero:+.4f} ± {self.found.zero_su:.4f} degrees"
+            f"its lines say that the zero is {self.found.zero:+.4f} ± {self.found.zero_su:.4f} and axial divergence "
+            f"{self.found.axial:.3f} ± {self.found.axial_su:.3f} degrees"
         )
 
 

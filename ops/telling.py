@@ -22,6 +22,8 @@ MEMBERS_SHOWN = 4
 """Members of a class that are named in a table; the others are counted. The document has them all."""
 NAMES = {"members": "same_lines", "in_prediction_set": "in_90_percent_set"}
 DECIMALS = 6
+WIDEST = 1000
+"""Columns beyond which nobody has a console."""
 COLOURS = {"identified": "green", "ambiguous": "yellow"}
 
 
@@ -44,6 +46,7 @@ def document(file: Path, answer: Identification, pattern: Pattern, seconds: floa
         ],
         "rwp": round(answer.r_wp, 4),
         "zero_deg": round(float(answer.zero), 4),
+        "axial_divergence_deg": round(float(answer.axial), 4),
         "displacement_mm": round(float(answer.displacement), 4),
         "wavelength_angstrom": answer.wavelength,
         "angles_stretched_by": round(answer.stretch, 5),
@@ -80,22 +83,10 @@ def print_table(answer: dict[str, Any]) -> None:
     console = Console()
     colour = COLOURS.get(answer["verdict"], "red")
     console.print(f"[bold]{answer['file']}[/bold]  [{colour}]{answer['verdict']}[/{colour}]")
-    heads = ["phase", "space group", "weight % of these", "cell / Å, °", "size / nm", "probability", "as good"]
-    told = [n for n in range(len(heads)) if n != 4 or any(p["size_nm"] for p in answer["phases"])]
-    table = Table(*(heads[n] for n in told), box=None)
-    for p in answer["phases"]:
-        row = (
-            p["formula"],
-            str(p["space_group"]),
-            _with_su(p, "weight_fraction", "weight_fraction_su", 100, 1) if len(answer["phases"]) > 1 else "100.0",
-            cell_text(p["lattice"], p["lattice_su"]),
-            _with_su(p, "size_nm", "size_su_nm", 1, 0),
-            f"{p['confidence']:.2f}",
-            "; ".join(p["alternatives"]),
-        )
-        table.add_row(*(row[n] for n in told))
     if answer["phases"]:
-        console.print(table)
+        table = _phases(answer["phases"])
+        narrow = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum > console.width
+        console.print(_phases(answer["phases"], between=",\n") if narrow else table)
     for note in (note for p in answer["phases"] for note in _beside(p)):
         console.print(f"  {note}", highlight=False)
     for other in answer["not_claimed"]:
@@ -115,6 +106,33 @@ def print_table(answer: dict[str, Any]) -> None:
         console.print(f"  [dim]{note}[/dim]")
     if "picture" in answer:
         console.print(f"  drawn in {answer['picture']}")
+
+
+def _phases(phases: list[dict[str, Any]], between: str = ", ") -> Table:
+    """A row for each phase; columns that say nothing are left out.
+
+    Args:
+        phases: as the document has them.
+        between: the lengths and angles of a cell.
+    """
+    alone = len(phases) == 1
+    rows = [
+        {
+            "phase": p["formula"],
+            "space group": str(p["space_group"]),
+            "weight % of these": "100.0" if alone else _with_su(p, "weight_fraction", "weight_fraction_su", 100, 1),
+            "cell / Å, °": cell_text(p["lattice"], p["lattice_su"], between),
+            "size / nm": _with_su(p, "size_nm", "size_su_nm", 1, 0),
+            "probability": f"{p['confidence']:.2f}",
+            "as good": "; ".join(p["alternatives"]),
+        }
+        for p in phases
+    ]
+    heads = [head for head in rows[0] if any(row[head] for row in rows)]
+    table = Table(*heads, box=None)
+    for row in rows:
+        table.add_row(*(row[head] for head in heads))
+    return table
 
 
 def _with_su(phase: dict[str, Any], name: str, su: str, unit: float, digits: int) -> str:
@@ -141,7 +159,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def cell_text(lattice: dict[str, float], errors: dict[str, float | None]) -> str:
+def cell_text(lattice: dict[str, float], errors: dict[str, float | None], between: str = ", ") -> str:
     """A cell as crystallographers write it: equal lengths and right angles once or not at all, ``a 10.1156(3)``."""
     shown: list[str] = []
     seen: set[float] = set()
@@ -152,7 +170,7 @@ def cell_text(lattice: dict[str, float], errors: dict[str, float | None]) -> str
         elif value not in seen:
             seen.add(value)
             shown.append(f"{name} {with_error(value, errors.get(name), 4)}")
-    return ", ".join(shown)
+    return between.join(shown)
 
 
 def with_error(value: float, error: float | None, digits: int) -> str:

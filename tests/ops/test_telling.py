@@ -116,3 +116,16 @@ def test_a_table_says_how_crystallites_lie(capsys: pytest.CaptureFixture[str]) -
     plates = replace(PHASE, texture_axis=(1, 0, -4), march=0.456)
     print_table(document(Path("scan.xy"), replace(ANSWER, phases=(plates,)), PATTERN, 1.0))
     assert "NiO lies along (10-4), March's r 0.46" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(("columns", "cell"), [("100", "a 5.1000(3), c 9.2000(4)"), ("76", "a 5.1000(3),")])
+def test_a_narrow_table_breaks_cells_between_their_numbers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str, cell: str
+) -> None:
+    """A letter stays with its number; a column that says nothing takes no room."""
+    monkeypatch.setenv("COLUMNS", columns)
+    phase = replace(PHASE, lattice=Lattice(5.1, 5.1, 9.2), lattice_su=(3e-4, 3e-4, 4e-4, 0, 0, 0), alternatives=())
+    print_table(document(Path("x"), replace(ANSWER, phases=(phase,)), PATTERN, 1.0))
+    text = capsys.readouterr().out
+    assert f"{cell} " in text
+    assert "as good" not in text
