@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from science.diffraction.errors import LibraryError, PatternError
+from science.diffraction.instrument import Instrument
+from science.diffraction.refine import LEAN
 from science.diffraction.tasks import identify_bytes, library
 from tests.science.diffraction.powders import simulated
 
@@ -41,9 +43,14 @@ def test_the_files_own_wavelength_comes_first() -> None:
 
 
 def test_what_a_standard_showed_reaches_the_fit() -> None:
-    """A zero that is told with its uncertainty is the zero of the answer, as closely as it is known."""
-    told = identify_bytes("scan.xy", _xy({"BaZrO3": 1.0}), ELEMENTS, None, 1.540593, None, (0.04, 1e-3))
-    assert told.zero == pytest.approx(0.04, abs=3e-3)
+    """Zero and axial divergence that are told with their uncertainties are those of the answer, as closely as known."""
+    content = _xy({"BaZrO3": 1.0})
+    told = identify_bytes("scan.xy", content, ELEMENTS, None, 1.540593, None, Instrument(0.04, 1e-3))
+    assert told.zero + LEAN * told.axial == pytest.approx(0.04, abs=3e-3)
+    leaning = Instrument(0.04, 1e-3, 0.03, 1e-3)
+    told = identify_bytes("scan.xy", content, ELEMENTS, None, 1.540593, None, leaning)
+    assert told.axial == pytest.approx(0.03, abs=3e-3)
+    assert told.zero + LEAN * told.axial == pytest.approx(0.04, abs=3e-3)
 
 
 def test_a_library_is_loaded_once_a_process() -> None:
