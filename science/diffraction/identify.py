@@ -80,7 +80,7 @@ def identify(
         settings: how strict the verdicts are.
         calibration: turns evidence into probabilities; the shipped one by default.
         instrument: what standards have shown of the diffractometer; tells the displacement of the sample, and so its
-            cell, better than the sample alone can.
+            cell, better than the sample alone can. Its angles are not stretched.
 
     Raises:
         LibraryError: no phase is made of these elements.
@@ -148,7 +148,7 @@ def searched(
         return Searched(observed, trials, (), found[0].fit, (), tuple(flags))
     fit = refine(found[0].fit, observed, iterations=10)
     stretch = 0.0
-    if by := suggested(fit, observed):
+    if instrument is None and (by := suggested(fit, observed)):  # a standard would have shown it
         corrected = stretched(observed, by)
         again = explore(trials, corrected)
         other = refine(again[0].fit, corrected, iterations=10)
