@@ -100,15 +100,7 @@ def zero_at(readings: Sequence[Reading], day: float) -> tuple[float, float] | No
         day: on the scale of the readings.
     """
     kept = _counting(readings, day)
-    if not kept:
-        return None
-    zero, variance = kept[0].zero, kept[0].su ** 2
-    for last, reading in pairwise(kept):
-        variance += WANDER**2 * (reading.day - last.day)
-        gain = variance / (variance + reading.su**2)
-        zero += gain * (reading.zero - zero)
-        variance *= 1 - gain
-    return zero, float(np.sqrt(variance + WANDER**2 * (day - kept[-1].day)))
+    return _zero(kept, day) if kept else None
 
 
 def instrument_at(readings: Sequence[Reading], day: float) -> Instrument | None:
@@ -121,14 +113,26 @@ def instrument_at(readings: Sequence[Reading], day: float) -> Instrument | None:
         readings: in order of days.
         day: on the scale of the readings.
     """
-    if (zero := zero_at(readings, day)) is None:
+    kept = _counting(readings, day)
+    if not kept:
         return None
-    told = [r.axial for r in _counting(readings, day) if r.axial is not None]
+    zero, told = _zero(kept, day), [r.axial for r in kept if r.axial is not None]
     if not told:
         return Instrument(*zero)
     values, errors = np.array(told).T
     axial = float(np.average(values, weights=1 / errors**2))
     return Instrument(*zero, axial, max(float((1 / errors**2).sum() ** -0.5), COARSE * axial))
+
+
+def _zero(kept: Sequence[Reading], day: float) -> tuple[float, float]:
+    """See `zero_at`, of the readings that count."""
+    zero, variance = kept[0].zero, kept[0].su ** 2
+    for last, reading in pairwise(kept):
+        variance += WANDER**2 * (reading.day - last.day)
+        gain = variance / (variance + reading.su**2)
+        zero += gain * (reading.zero - zero)
+        variance *= 1 - gain
+    return zero, float(np.sqrt(variance + WANDER**2 * (day - kept[-1].day)))
 
 
 def _counting(readings: Sequence[Reading], day: float) -> Sequence[Reading]:

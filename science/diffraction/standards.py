@@ -37,8 +37,8 @@ FEWEST = 4
 """Lines below which two errors cannot be told apart."""
 FEWEST_POINTS = 15
 """Counts below which no line is fitted."""
-LEANINGS = np.linspace(0, 0.15, 16)
-"""Axial divergences in degrees that are tried."""
+LEANINGS, FARTHER = np.linspace(0, 0.15, 16), np.linspace(0, 0.3, 31)
+"""Axial divergences in degrees that are tried; up to those without any slits where the first do not suffice."""
 FLOOR = 1e-3
 """Standard uncertainty in degrees that no fitted place of a line goes below: shape and step."""
 
@@ -264,20 +264,22 @@ def _clear(
     return [(line, shape) for line in lines if (shape := line.fitted()) is not None]
 
 
-def _axial(lines: list[_Line]) -> tuple[float, float]:
+def _axial(lines: list[_Line], tried: Array = LEANINGS) -> tuple[float, float]:
     """The axial divergence in degrees that the shapes of some lines speak for most, and its standard uncertainty.
 
     What is known of instruments (`AXIAL_SD`) counts, so that shapes that tell nothing leave it at that.
     """
     misfits = []
-    for axial in LEANINGS:
+    for axial in tried:
         shapes = [line.fitted(axial) for line in lines]
         misfits.append([np.inf if s is None else len(line.x) * s.misfit for line, s in zip(lines, shapes, strict=True)])
     chi2 = np.sum(misfits, axis=1)
     scale = max(float(chi2.min()) / sum(len(line.x) - 6 for line in lines), 1.0)
-    likely = np.exp(-(chi2 - chi2.min()) / scale / 2 - (LEANINGS / AXIAL_SD) ** 2 / 2)
-    best = float(LEANINGS[int(np.argmax(likely))])
-    spread = float(np.sqrt((likely * (LEANINGS - best) ** 2).sum() / likely.sum()))
+    likely = np.exp(-(chi2 - chi2.min()) / scale / 2 - (tried / AXIAL_SD) ** 2 / 2)
+    best = float(tried[int(np.argmax(likely))])
+    if best == tried[-1] and tried is not FARTHER:
+        return _axial(lines, FARTHER)
+    spread = float(np.sqrt((likely * (tried - best) ** 2).sum() / likely.sum()))
     return best, float(np.hypot(spread, COARSE * best))
 
 
