@@ -70,9 +70,9 @@ AGENTS: Mapping[str, tuple[type[Event], ...]] = {
 """Agent → what it yields."""
 
 OTHERS: Mapping[str, tuple[type[Event], ...]] = {
-    "console": (CampaignStarted, CampaignPaused, CampaignResumed),
+    "console": (CampaignStarted, CampaignPaused, CampaignResumed, presence.SpeakersListed),
     "daemon": (presence.LabTroubled,),
-    "guard": (presence.LabTroubled,),
+    "guard": (presence.LabTroubled, presence.EventRefused),
     "ledger": (presence.LabTroubled,),
 }
 """Who speaks beside the agents, without hearing anything."""

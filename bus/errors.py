@@ -16,6 +16,9 @@
     ├── NoLogError                  there is no log where one is looked for
     ├── GapError                    a sequence number is missing from the log
     ├── UndecodableEventError       stored bytes that are no event of ours
+    │   └── RefusedEventError       they speak for somebody who may not have said them
+    ├── NewerAthanorError           its own people have said what only a newer Athanor understands
+    ├── RollError                   the keys of a lab are not those on the roll of its log
     └── BlobError
         ├── BlobMissingError        no artefact of that digest
         └── BlobCorruptError        its content is not what its digest says
@@ -127,6 +130,36 @@ class UndecodableEventError(BusError):
     def __init__(self, sequence: int, reason: str) -> None:
         self.sequence = sequence
         super().__init__(f"Sequence {sequence} of the log cannot be read. {reason}")
+
+
+class RefusedEventError(UndecodableEventError):
+    """Stored bytes that look like an event, and that nobody may take for one.
+
+    Attributes:
+        sequence: where they stand in the log.
+        subject: where they were published.
+        reason: what is wrong with them.
+    """
+
+    def __init__(self, sequence: int, subject: str, reason: str) -> None:
+        self.subject, self.reason = subject, reason
+        super().__init__(sequence, f"It was set aside, and nobody acts on it. {reason}")
+
+
+class NewerAthanorError(BusError):
+    """One of the lab's own people has said what only a newer Athanor understands.
+
+    Attributes:
+        sequence: where it stands in the log.
+    """
+
+    def __init__(self, sequence: int, reason: str) -> None:
+        self.sequence = sequence
+        super().__init__(f"Sequence {sequence} of the log cannot be read. {reason}")
+
+
+class RollError(BusError):
+    """The keys of a lab are not those on the roll of its log."""
 
 
 class BlobError(BusError):

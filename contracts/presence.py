@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from contracts.event import Event
+from contracts.event import Event, Words
 from contracts.identifiers import AgentName
 from contracts.quantities import Count
 
@@ -56,6 +56,35 @@ class LabTroubled(Event, kind="presence.lab_troubled"):
     """What is in trouble."""
     reason: str
     """What was noticed, in a sentence."""
+
+
+class Speaker(Words):
+    """Somebody who may say something in this campaign."""
+
+    name: AgentName
+    """Who."""
+    public_key: Annotated[str, StringConstraints(pattern=r"^(U[A-Z2-7]{55})?$")]
+    """The key that signs what is said, in the notation of NATS; empty where nobody has a key."""
+    says: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*:[1-9][0-9]*$")], ...]
+    """Each kind that may be said, with its newest version: ``review.decided:1``."""
+
+
+class SpeakersListed(Event, kind="presence.speakers_listed"):
+    """The roll: who may say what from here on, and by which key that can be told."""
+
+    speakers: tuple[Speaker, ...]
+    """Everybody who may speak, sorted by name."""
+
+
+class EventRefused(Event, kind="presence.event_refused"):
+    """Something stands in the log that nobody may take for an event: it was set aside and acted on by nobody."""
+
+    sequence: Annotated[int, Field(ge=1)]
+    """Its place in the log, where its bytes are kept."""
+    bus_subject: Annotated[str, StringConstraints(max_length=512)]
+    """Where it was published."""
+    reason: Annotated[str, StringConstraints(max_length=1000)]
+    """What is wrong with it."""
 
 
 class AgentFaulted(Event, kind="presence.agent_faulted", version=2):
