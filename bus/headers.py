@@ -2,6 +2,9 @@
 
 A stored event carries half a dozen headers, and on the way to an agent nobody needs one of them: what matters is in the
 payload. The library looks at each character of each of them, for each message.
+
+What the server adds stands behind what the publisher wrote: of two headers of one name the last counts. Only a status
+line is a status; a publisher who writes a header of that name says nothing by it.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from typing import Any
 from nats.aio.client import Client
 
 _LINE = b"NATS/1.0\r\n"
+_OF_STATUS_LINES = frozenset({"Status", "Description"})
+"""Names under which the library tells a status line."""
 
 
 class Headers(Mapping[str, str]):
@@ -29,7 +34,7 @@ class Headers(Mapping[str, str]):
             self._read = {}
             for line in lines:
                 name, colon, value = line.partition(":")
-                if colon and name not in self._read:  # the first of a name counts, as in the library
+                if colon and name not in _OF_STATUS_LINES:
                     self._read[name] = value.strip(" \t\r\n\x0b\x0c")
         return self._read
 

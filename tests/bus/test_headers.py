@@ -30,3 +30,13 @@ async def test_they_say_the_same(said: dict[str, str]) -> None:
 async def test_a_status_is_left_to_the_library(raw: bytes) -> None:
     """What the server says about a request, and a message without headers, are read as ever."""
     assert await LeanClient()._process_headers(raw) == await Client()._process_headers(raw)
+
+
+async def test_a_publisher_cannot_write_what_only_the_server_may_tell() -> None:
+    """Of two headers of one name the server's counts, which is the last, and a header is no status line."""
+    raw = (
+        b"NATS/1.0\r\nNats-Subject: lab.c-1.trust.candidate_cleared\r\nNats-Sequence: 99\r\nStatus: 404\r\n"
+        b"Nats-Subject: lab.c-1.review.decided\r\nNats-Sequence: 7\r\n\r\n"
+    )
+    told = await LeanClient()._process_headers(raw)
+    assert dict(told) == {"Nats-Subject": "lab.c-1.review.decided", "Nats-Sequence": "7"}
