@@ -7,23 +7,23 @@ Reading upcasts; the stored bytes are never written again.
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any
+from typing import Any, Literal, cast
 
 import orjson
 from pydantic import ValidationError, create_model
+from pydantic_core import SchemaValidator
 
 from bus.errors import EventTooLargeError
 from bus.protocol import MAX_PAYLOAD
 from contracts.catalogue import CATALOGUE
 from contracts.envelope import Envelope, schema_uri
 from contracts.errors import MalformedEventError
-from contracts.event import Event
+from contracts.event import Words
 from contracts.upcasters import read_event
 
 CONTENT_TYPE = "application/cloudevents+json"
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
-_KIND = re.compile(rb'"type": ?"([a-z0-9_.]+)"')
+_TYPE = b'"type":"'
 
 
 def encode(envelope: Envelope) -> bytes:
@@ -73,22 +73,38 @@ def decode(payload: bytes) -> Envelope:
 
 
 def _decoded_at_once(payload: bytes) -> Envelope | None:
-    """The envelope, if its event is one of today's and nothing is wrong; in one pass, at half the cost."""
-    kind = _KIND.search(payload)
-    if kind is None or (newest := CATALOGUE.get(kind[1].decode())) is None:
+    """The envelope, if its event is one of today's and nothing is wrong; in one pass, at a third of the cost."""
+    begin = payload.find(_TYPE) + len(_TYPE)
+    kind = payload[begin : payload.find(b'"', begin)]
+    if (validator := _VALIDATORS.get(kind)) is None and (validator := _validator(kind)) is None:
         return None
     try:
-        said = _today(newest).model_validate_json(payload)
+        said = validator.validate_json(payload)
     except ValidationError:
         return None
     object.__setattr__(said, "__class__", Envelope)  # it has the same fields: only now it is no other class
-    return said
+    return cast(Envelope, said)
 
 
-@cache
-def _today(event: type[Event]) -> type[Envelope]:
-    """An envelope that knows which event it holds, so that both are validated together."""
-    return create_model(f"EnvelopeOf{event.__name__}", __base__=Envelope, data=(event, ...))
+def _validator(kind: bytes) -> SchemaValidator | None:
+    """What reads and checks envelopes that hold an event of that kind; none for an unknown one."""
+    event = CATALOGUE.get(kind.decode("ascii", "replace"))
+    if event is None:
+        return None
+    # Which event an envelope must name is known here: `Envelope` asks in Python, this asks while it reads. The test
+    # of the codec holds the two against each other.
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in Envelope.model_fields.items()}
+    fields |= {
+        "type": (Literal[event.kind], ...),
+        "dataschema": (Literal[schema_uri(event.kind, event.version)], ...),
+        "data": (event, ...),
+    }
+    model = create_model(f"EnvelopeOf{event.__name__}", __base__=Words, **fields)
+    _VALIDATORS[kind] = validator = model.__pydantic_validator__
+    return validator
+
+
+_VALIDATORS: dict[bytes, SchemaValidator] = {}
 
 
 def _decoded_in_steps(payload: bytes) -> Envelope:

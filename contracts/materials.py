@@ -108,14 +108,11 @@ class Composition(Words):
     @property
     def charge(self) -> Rational:
         """Net charge of one formula unit in elementary charges, exact."""
-        return sum(
-            (
-                Rational(site.multiplicity * s.parts * s.oxidation_state, site.divisor)
-                for site in self.sublattices
-                for s in site.species
-            ),
-            start=Rational(0),
-        )
+        above, below = 0, 1  # in whole numbers, for every event that names a composition is checked when it is read
+        for site in self.sublattices:
+            divisor, charges = site.divisor, sum([s.parts * s.oxidation_state for s in site.species])
+            above, below = above * divisor + site.multiplicity * charges * below, below * divisor
+        return Rational(above, below)
 
     @property
     def amounts(self) -> dict[str, float]:
