@@ -249,6 +249,18 @@ def resume(
 
 
 @app.command()
+def retry(
+    folder: Out = Path("lab"),
+    agent: Annotated[str, typer.Option(help="Only what this agent has set aside.")] = "",
+    reason: Annotated[str, typer.Option(help="Why.")] = "asked at the console",
+) -> None:
+    """Take up again what agents have set aside, after what stood in their way is gone."""
+    from ops.daemon.controls import retry as retry_parked
+
+    raise typer.Exit(retry_parked(folder, agent, reason))
+
+
+@app.command()
 def stop(folder: Out = Path("lab")) -> None:
     """Drain the daemon and wait for its end."""
     from ops.daemon.controls import stop as stop_daemon

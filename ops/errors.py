@@ -7,8 +7,11 @@
     ├── ResumeError           a folder that holds something else
     ├── StalledError          the lab came to rest without reaching its end
     ├── NoDaemonError         no daemon runs where one is wanted
+    ├── NotYetError           a daemon runs, and cannot do now what it is asked
+    ├── NoSuchAgentError      nobody of that name is at work here
     ├── PortTakenError        another program has the port
     ├── NoLedgerError         no ledger is where one is wanted, or something else than what goes with it
+    ├── SeatError             a seat for an agent that cannot be made or used
     ├── EvidenceError         the log is not what was signed, or nothing can be signed
     └── NoRoomError           the disk is nearly full
 """
@@ -34,6 +37,18 @@ class StalledError(OpsError):
 
 class NoDaemonError(OpsError):
     """No daemon runs where one is wanted."""
+
+
+class NotYetError(OpsError):
+    """A daemon runs, and cannot do now what it is asked."""
+
+
+class NoSuchAgentError(OpsError):
+    """Nobody of that name is at work here."""
+
+
+class SeatError(OpsError):
+    """A seat for an agent cannot be made or used as it is asked for."""
 
 
 class PortTakenError(OpsError):

@@ -16,21 +16,33 @@ from rich.table import Table
 
 from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.daemon.card import Card, read_card
-from ops.errors import NoDaemonError, OpsError
+from ops.daemon.reasons import unfit
+from ops.errors import NoDaemonError, NotYetError, OpsError
 
 PATIENCE = 120.0
 """Real seconds that a daemon may take to drain."""
 
 
-def _ask(card: Card, path: str, *, post: bool = False) -> bytes:
+def _ask(card: Card, path: str, *, post: bool = False, **options: str) -> bytes:
+    """What the daemon answers.
+
+    Raises:
+        NoDaemonError: it does not answer.
+        NotYetError: it will not do what it is asked; the message is its own.
+    """
     request = urllib.request.Request(  # noqa: S310  the daemon's own loopback address
-        f"{card.http}/{path}", method="POST" if post else "GET", headers={"Athanor": "yes"}
+        f"{card.http}/{path}?{urllib.parse.urlencode(options)}",
+        method="POST" if post else "GET",
+        headers={"Athanor": "yes"},
     )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  same
             content: bytes = answer.read()
             return content
-    except urllib.error.URLError as error:
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            raise NotYetError(refusal.read().decode("utf-8", "replace").strip()) from refusal
+    except OSError as error:
         raise NoDaemonError(
             f"Expected the daemon of process {card.pid} to answer at {card.http}, got: {error}. Look at its output."
         ) from error
@@ -77,12 +89,29 @@ def _print(status: dict[str, Any]) -> None:
 
 def switch(folder: Path, what: str, reason: str) -> int:
     """Pauses or resumes; 0 when the daemon has written it down."""
+    if wrong := unfit(reason):
+        complain(wrong)
+        return UNUSABLE
     try:
-        _ask(read_card(folder), f"{what}?reason={urllib.parse.quote(reason)}", post=True)
+        _ask(read_card(folder), what, post=True, reason=reason)
     except OpsError as error:
         complain(str(error))
         return UNUSABLE
-    Console().print(f"{what}d: {reason}", highlight=False)
+    Console().print(f"{what}d: {reason}", highlight=False, markup=False)
+    return 0
+
+
+def retry(folder: Path, agent: str, reason: str) -> int:
+    """Has what was set aside taken up again; 0 when that is on record, or when there is nothing."""
+    if wrong := unfit(reason):
+        complain(wrong)
+        return UNUSABLE
+    try:
+        told = _ask(read_card(folder), "retry", post=True, agent=agent, reason=reason).decode().strip()
+    except OpsError as error:
+        complain(str(error))
+        return UNUSABLE
+    Console().print(told, highlight=False, markup=False)
     return 0
 
 

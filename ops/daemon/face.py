@@ -1,6 +1,7 @@
-"""What the daemon tells over HTTP on the loopback interface: liveness, readiness, status, metrics, and two switches.
+"""What the daemon tells over HTTP on the loopback interface: liveness, readiness, status, metrics, and a few switches.
 
-Switches want the header ``Athanor: yes``, which no page in a browser can send along by itself.
+Switches want the header ``Athanor: yes``, which no page in a browser can send along by itself; what else is looked at
+before a request is let in is in `ops.daemon.door`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,20 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
-from ops.errors import PortTakenError
+from bus.errors import BusError
+from ops.daemon.door import SERVED, Door
+from ops.daemon.reasons import unfit
+from ops.errors import NoSuchAgentError, OpsError, PortTakenError
 
 Switch = Callable[[str], Awaitable[None]]
+Retry = Callable[[str, str], Awaitable[str]]
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
@@ -41,6 +48,7 @@ class Facts:
         stop: ends the daemon in good order.
         families: counters and histograms of the work, by Prometheus' own words.
         ledger: the ledger's folder, whose files are shown as they lie (https://c2sp.org/tlog-tiles).
+        retry: takes up again what was set aside, given an agent (or nothing, for all of them) and a reason; tells what.
     """
 
     status: Callable[[], dict[str, Any]]
@@ -50,6 +58,7 @@ class Facts:
     stop: Callable[[], None]
     families: Callable[[], Iterable[Family]] = tuple
     ledger: Path | None = None
+    retry: Retry | None = None
 
 
 class _Numbers(Collector):
@@ -88,8 +97,8 @@ class _Numbers(Collector):
         )
 
 
-def application(facts: Facts) -> Starlette:
-    """The routes."""
+def application(facts: Facts) -> ASGIApp:
+    """The routes, behind their door."""
     registry = CollectorRegistry()
     registry.register(_Numbers(facts))
 
@@ -106,27 +115,71 @@ def application(facts: Facts) -> Starlette:
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
-    async def switch(request: Request) -> Response:
+    async def pause(request: Request) -> str:
+        await facts.pause(_reason(request))
+        return "done"
+
+    async def resume(request: Request) -> str:
+        await facts.resume(_reason(request))
+        return "done"
+
+    async def stop(_: Request) -> str:
+        facts.stop()
+        return "done"
+
+    async def retry(request: Request) -> str:
+        assert facts.retry is not None  # noqa: S101  otherwise there is no such route
+        return await facts.retry(request.query_params.get("agent", ""), _reason(request))
+
+    looks = {"/livez": live, "/readyz": ready, "/status": status, "/metrics": metrics}
+    switches = {"/pause": pause, "/resume": resume, "/stop": stop} | ({"/retry": retry} if facts.retry else {})
+    tiles = [] if facts.ledger is None else [Mount("/ledger", StaticFiles(directory=facts.ledger, check_dir=False))]
+    routes = [
+        *tiles,
+        *(Route(path, look, methods=["GET"]) for path, look in looks.items()),
+        *(Route(path, _switch(press), methods=["POST"]) for path, press in switches.items()),
+    ]
+
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _elsewhere([*looks, "/ledger/…", *switches])})
+    app.router.redirect_slashes = False  # a path that is not there is not there
+    return Door(app)
+
+
+def _reason(request: Request) -> str:
+    return request.query_params.get("reason", "asked at the console")
+
+
+def _switch(press: Callable[[Request], Awaitable[str]]) -> Callable[[Request], Awaitable[Response]]:
+    """What changes something: asked for by our own command, with a reason that can be kept."""
+
+    async def pressed(request: Request) -> Response:
         if request.headers.get("athanor") != "yes":
             return PlainTextResponse("Expected the header 'Athanor: yes', got none.\n", status_code=403)
-        what, reason = request.path_params["what"], request.query_params.get("reason", "asked at the console")
-        if what == "stop":
-            facts.stop()
-        else:
-            await (facts.pause if what == "pause" else facts.resume)(reason)
-        return PlainTextResponse("done\n")
+        if wrong := unfit(_reason(request)):
+            return PlainTextResponse(f"{wrong}\n", status_code=422)
+        try:
+            return PlainTextResponse(f"{await press(request)}\n")
+        except NoSuchAgentError as error:
+            return PlainTextResponse(f"{error}\n", status_code=422)
+        except (OpsError, BusError) as error:
+            return PlainTextResponse(f"{error}\n", status_code=503)
 
-    tiles = [] if facts.ledger is None else [Mount("/ledger", StaticFiles(directory=facts.ledger, check_dir=False))]
-    return Starlette(
-        routes=[
-            *tiles,
-            Route("/livez", live),
-            Route("/readyz", ready),
-            Route("/status", status),
-            Route("/metrics", metrics),
-            Route("/{what:str}", switch, methods=["POST"]),
-        ]
-    )
+    return pressed
+
+
+def _elsewhere(paths: Sequence[str]) -> Callable[[Request, Exception], Response]:
+    """Says what there is, to whoever asks for something else."""
+
+    def answer(request: Request, error: Exception) -> Response:
+        code, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+        path, words = request.url.path[:80], str(error)
+        if code == 404:
+            words = f"Expected {', '.join(paths)}, got {request.method} {path}."
+        elif code == 405:
+            words = f"Expected {(headers or {}).get('Allow', 'GET')} of {path}, got {request.method}."
+        return PlainTextResponse(f"{words}\n", status_code=code, headers=headers)
+
+    return answer
 
 
 class _QuietServer(uvicorn.Server):
@@ -162,8 +215,7 @@ class Face:
                 "Choose another http_port (0 takes a free one)."
             ) from error
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(application(facts), log_config=None, access_log=False, lifespan="off")
-        self._server = _QuietServer(config)
+        self._server = _QuietServer(uvicorn.Config(application(facts), **SERVED))
         self._serving: asyncio.Task[None] | None = None
 
     def open(self) -> None:
