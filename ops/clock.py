@@ -11,30 +11,53 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 SLICE = 60.0
 """Longest sleep in real seconds before the wall clock is looked at again: it may be set meanwhile."""
 
 JITTER = 0.5
-"""Seconds that a wall clock may be corrected backwards by without a word."""
+"""Seconds that a wall clock may be corrected by between two looks, forward or back, without a word."""
+
+LOOKS = 5
+"""How often both clocks are looked at until that takes no time."""
 
 Place = tuple[int, int]
 """Sequence in the log, and order of the agent that it is delivered to."""
 
 
+def steady() -> float:
+    """Seconds that have passed since some moment, whatever is done to the wall clock.
+
+    Where the system can tell, time in which the machine slept is among them (Linux: ``CLOCK_BOOTTIME``), for furnaces
+    do not sleep with it.
+    """
+    counts_sleep: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if counts_sleep is None else time.clock_gettime(counts_sleep)
+
+
 class RealClock:
-    """Wall time, which never runs backwards here; everybody works side by side.
+    """The time that passes, beginning with that on the wall; everybody works side by side.
+
+    Small corrections of the wall clock, as NTP makes them all the time, are followed, and the lab's time stands still
+    rather than run backwards. A step of the wall clock is told and not followed: no dwell ends and no batch times out
+    because somebody has set a clock, and no effect is recorded before its cause. The lab's time is that on the wall
+    again after a restart, unless that would take it back.
+
+    A machine that is suspended (a laptop that is closed, a virtual machine that is frozen) stops the lab and not the
+    time: what has passed meanwhile has passed in the lab, too, and what was due is done when the machine wakes up.
+    Only where the system cannot tell how long it slept (no ``CLOCK_BOOTTIME``) does that look like a step.
 
     Attributes:
-        on_jump: told by how many seconds the wall clock was set back. The lab's time stands still until then
-            and goes on from where it was, so that no effect is recorded before its cause.
+        on_jump: told by how many seconds the wall clock was set: forward, or back if negative.
+        stepped: by how many seconds it was set since this clock was made, all told.
     """
 
     def __init__(
@@ -43,30 +66,43 @@ class RealClock:
         not_before: datetime | None = None,
         speed: float = 1.0,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        steady: Callable[[], float] = steady,
     ) -> None:
         """Makes the clock.
 
         Args:
             not_before: a time that has passed in this lab already, as its log says.
-            speed: seconds of lab time for each second on the wall; other than 1 only where everything is simulated.
+            speed: seconds of lab time for each second that passes; other than 1 only where everything is simulated.
             wall: tells the time on the wall.
+            steady: tells seconds that have passed since some moment.
         """
-        self._read, self.speed = wall, speed
-        wall_now = wall()
-        self._origin, self._wall = max(wall_now, not_before or wall_now), wall_now
-        self._latest = wall_now
+        self._wall, self._steady, self.speed = wall, steady, speed
+        self._looked, self._at = self._look()
+        self._origin = max(self._looked, not_before or self._looked)
+        self._passed = self._most = self.stepped = 0.0
         self.on_jump: Callable[[float], None] = lambda _: None
 
     def now(self) -> datetime:
         """The time now, UTC; never earlier than what was told before."""
-        wall = self._read()
-        if wall < self._latest:
-            back = self._latest - wall
-            self._wall -= back  # what has passed in the lab stays passed
-            if back.total_seconds() > JITTER:
-                self.on_jump(back.total_seconds())
-        self._latest = wall
-        return self._origin + (wall - self._wall) * self.speed
+        looked, at = self._look()
+        on_the_wall, passed = (looked - self._looked).total_seconds(), at - self._at
+        self._looked, self._at = looked, at
+        step = on_the_wall - passed
+        stepped = abs(step) > JITTER
+        self._passed += passed if stepped else on_the_wall
+        self._most = max(self._most, self._passed)
+        if stepped:
+            self.stepped += step
+            self.on_jump(step)
+        return self._origin + timedelta(seconds=self._most * self.speed)
+
+    def _look(self) -> tuple[datetime, float]:
+        """Both clocks at the same moment: a machine may be frozen between two lines."""
+        for _ in range(LOOKS):
+            before, wall = self._steady(), self._wall()
+            if self._steady() - before < JITTER / 10:
+                break
+        return wall, before
 
     async def sleep_until(self, when: datetime) -> None:
         """Returns at `when`; at once if that is past."""

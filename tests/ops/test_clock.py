@@ -442,68 +442,143 @@ async def test_a_cancelled_poll_leaves_a_whole_clock() -> None:
 
 
 class Wall:
-    """A wall clock that moves only when somebody sleeps, and that somebody sets back once."""
+    """A wall clock that moves only when somebody sleeps, and that somebody sets once; and what really passes."""
 
-    def __init__(self, set_back: timedelta = timedelta(0)) -> None:
-        self.time, self.set_back, self.slept = START, set_back, []
+    def __init__(self, step: timedelta = timedelta(0)) -> None:
+        self.time, self.step, self.slept, self.passed = START, step, [], 1e6
+        self.jumps: list[float] = []
 
     def __call__(self) -> datetime:
         return self.time
 
+    def steady(self) -> float:
+        return self.passed
+
+    def wait(self, span: timedelta, step: timedelta = timedelta(0)) -> None:
+        """Time passes, and somebody sets the clock."""
+        self.passed += span.total_seconds()
+        self.time += span + step
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.time += timedelta(seconds=seconds) - self.set_back
-        self.set_back = timedelta(0)
+        self.wait(timedelta(seconds=seconds), self.step)
+        self.step = timedelta(0)
+
+    def clock(self, **options: object) -> RealClock:
+        """A clock over it."""
+        clock = RealClock(wall=self, steady=self.steady, **options)
+        clock.on_jump = self.jumps.append
+        return clock
 
 
-@pytest.mark.parametrize(("wait", "set_back", "slept"), [(150, 0, [60, 60, 30]), (150, 30, [60, 60, 60]), (0, 0, [])])
-async def test_the_wall_clock_is_looked_at_again_in_slices(
-    monkeypatch: pytest.MonkeyPatch, wait: int, set_back: int, slept: list[float]
+@pytest.mark.parametrize("step", [0, 30, -30, 3 * 86400, -3 * 86400])
+async def test_a_dwell_takes_its_time_whatever_is_done_to_the_wall_clock(
+    monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    """A long wait ends when the wall clock shows its time, although the clock was set meanwhile."""
-    wall = Wall(timedelta(seconds=set_back))
-    clock = RealClock(wall=wall)
+    """A wait of 150 s sleeps for 150 s, in slices, although the wall clock is set meanwhile, by days even."""
+    wall = Wall(timedelta(seconds=step))
+    clock = wall.clock()
     monkeypatch.setattr(clock_module.asyncio, "sleep", wall.sleep)
-    await clock.sleep_until(START + timedelta(seconds=wait))
+    await clock.sleep_until(START + timedelta(seconds=150))
     monkeypatch.undo()
-    assert wall.slept == slept
-    assert clock.now() == START + timedelta(seconds=wait)
+    assert wall.slept == [60, 60, 30]
+    assert clock.now() == START + timedelta(seconds=150)
+    assert wall.jumps == ([step] if step else [])
+    assert clock.stepped == step
+
+
+async def test_the_past_is_not_slept_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due is due at once."""
+    wall = Wall()
+    monkeypatch.setattr(clock_module.asyncio, "sleep", wall.sleep)
+    await wall.clock().sleep_until(START)
+    assert wall.slept == []
 
 
 def test_the_labs_time_never_runs_backwards() -> None:
     """A wall clock that is set back by an hour is told about, and the lab's time goes on from where it was."""
-    wall, jumps = Wall(), []
-    clock = RealClock(wall=wall)
-    clock.on_jump = jumps.append
-    wall.time += timedelta(minutes=10)
+    wall = Wall()
+    clock = wall.clock()
+    wall.wait(timedelta(minutes=10))
     assert clock.now() == START + timedelta(minutes=10)
-    wall.time -= HOUR
+    wall.wait(timedelta(0), -HOUR)
     assert clock.now() == START + timedelta(minutes=10)
-    wall.time += timedelta(minutes=1)
+    wall.wait(timedelta(minutes=1))
     assert clock.now() == START + timedelta(minutes=11)
-    assert jumps == [3600]
+    assert wall.jumps == [-3600]
 
 
-def test_a_small_correction_is_not_worth_a_word() -> None:
-    """Clocks are corrected by milliseconds all the time; the lab's time stands still for that long."""
-    wall, jumps = Wall(), []
-    clock = RealClock(wall=wall)
-    clock.on_jump = jumps.append
-    wall.time -= timedelta(milliseconds=20)
-    assert clock.now() == START
-    assert jumps == []
+def test_a_step_forward_is_told_and_does_not_carry_the_labs_time_along() -> None:
+    """Three days that did not pass are no three days in the lab; in time-lapse neither; and back again is told, too."""
+    for speed in (1.0, 1000.0):
+        wall = Wall()
+        clock = wall.clock(speed=speed)
+        wall.wait(timedelta(seconds=6), timedelta(days=3))
+        assert clock.now() == START + speed * timedelta(seconds=6)
+        wall.wait(timedelta(seconds=4), -timedelta(days=3))
+        assert clock.now() == START + speed * timedelta(seconds=10)
+        assert wall.jumps == pytest.approx([3 * 86400, -3 * 86400])
+
+
+def test_small_corrections_are_followed_without_a_word() -> None:
+    """A clock that is slewed for hours takes the lab along; set back a little, the lab's time stands still meanwhile."""
+    wall = Wall()
+    clock = wall.clock()
+    for _ in range(1000):
+        wall.wait(timedelta(seconds=10), timedelta(milliseconds=20))
+        clock.now()
+    assert clock.now() == wall.time == START + timedelta(seconds=10_020)
+    wall.wait(timedelta(0), -timedelta(milliseconds=20))
+    assert clock.now() == START + timedelta(seconds=10_020)
+    wall.wait(timedelta(milliseconds=30))
+    assert clock.now() == wall.time
+    assert wall.jumps == []
+
+
+def test_a_machine_that_slept_has_missed_nothing_of_the_time() -> None:
+    """What passed while it was suspended has passed in the lab, and is no step of the clock."""
+    wall = Wall()
+    clock = wall.clock()
+    wall.wait(timedelta(hours=9))
+    assert clock.now() == START + timedelta(hours=9)
+    assert wall.jumps == []
+
+
+def test_a_machine_that_is_frozen_between_two_looks_has_not_stepped() -> None:
+    """The wall clock and the time that passes are compared at one and the same moment."""
+    wall = Wall()
+    clock = wall.clock()
+    freezes = [timedelta(hours=1)]
+
+    def frozen() -> datetime:
+        read = wall.time
+        if freezes:
+            wall.wait(freezes.pop())
+        return read
+
+    clock._wall = frozen
+    assert clock.now() == START + HOUR
+    assert wall.jumps == []
+
+
+def test_the_time_that_passes_is_read_from_this_machine() -> None:
+    """Without a test's hands the clock stands at the time on the wall, and goes on."""
+    clock = RealClock()
+    first = clock.now()
+    assert abs((first - datetime.now(UTC)).total_seconds()) < 60
+    assert clock.now() >= first
+    assert clock_module.steady() <= clock_module.steady()
 
 
 def test_the_labs_time_goes_on_after_what_its_log_says() -> None:
     """A lab that is started on a machine whose clock is behind does not record effects before their causes."""
-    clock = RealClock(not_before=START + HOUR, wall=Wall())
-    assert clock.now() == START + HOUR
+    assert Wall().clock(not_before=START + HOUR).now() == START + HOUR
 
 
 async def test_a_simulated_lab_may_run_in_time_lapse(monkeypatch: pytest.MonkeyPatch) -> None:
     """At a thousandfold an hour of dwell takes 3.6 seconds."""
     wall = Wall()
-    clock = RealClock(speed=1000, wall=wall)
+    clock = wall.clock(speed=1000)
     monkeypatch.setattr(clock_module.asyncio, "sleep", wall.sleep)
     await clock.sleep_until(START + HOUR)
     assert sum(wall.slept) == pytest.approx(3.6)
