@@ -26,6 +26,8 @@ ROOT = "instruments"
 """First level of the topics of real instruments."""
 MQTT_PORT = 1883
 """Where brokers listen unless they say otherwise."""
+MOST_WORDS = 200
+"""Characters of somebody else's words that are repeated in a message of ours."""
 
 _ROOT = re.compile(r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
 
@@ -193,12 +195,6 @@ def misfit(question: Question, answer: Answer) -> str:
     return f"an answer to {question.verb.value}, got {told!r}"
 
 
-def mistakes(error: ValidationError) -> str:
-    """What is wrong with a message, in one line."""
-    told = [f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors(include_input=False)]
-    return "; ".join(told[:3]) + (f"; and {len(told) - 3} more" if len(told) > 3 else "")
-
-
 def trace_of(key: str, n: int) -> str:
     """Trace of the `n`-th question about an action: the action is the trace, each question a span of it."""
     action: UUID = root_id(ROOT, key)
@@ -239,6 +235,54 @@ class Topics:
     def complaints(self) -> str:
         """What the instrument tells unasked."""
         return f"{self.root}/{self.name}/trouble"
+
+
+def mistakes(error: ValidationError) -> str:
+    """What is wrong with a message, in one line that stays short however long the message is."""
+    told = [
+        f"{clipped('.'.join(map(str, e['loc'])) or 'message')}: {clipped(e['msg'])}"
+        for e in error.errors(include_input=False)
+    ]
+    return "; ".join(told[:3]) + (f"; and {len(told) - 3} more" if len(told) > 3 else "")
+
+
+def clipped(words: str, most: int = MOST_WORDS) -> str:
+    """The beginning of what somebody else has written: a message of ours must not grow with one of theirs."""
+    return words if len(words) <= most else words[:most] + "…"
+
+
+def excerpt(payload: bytes) -> str:
+    """How a message begins, as text that can be shown."""
+    return repr(payload[:60].decode(errors="replace")) + ("…" if len(payload) > 60 else "")
+
+
+class _Asker(_Answered):
+    """Who asks what, of a question that is otherwise none."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    client: Token
+    """Where the answer goes."""
+
+
+def rejection(topics: Topics, payload: bytes, why: str) -> tuple[str, bytes]:
+    """What an instrument says, and where, of a message among its questions that it will not act on.
+
+    Whoever asks is refused, as long as the message tells who that is; otherwise the lab is told. Nothing is begun.
+
+    Args:
+        topics: the instrument's.
+        payload: the message.
+        why: what is wrong with it.
+    """
+    got = f"{excerpt(payload)} ({clipped(why, 4 * MOST_WORDS)})"
+    message = f"expected a question of schema {SCHEMA}, got {got}; nothing was done"
+    try:
+        asker = _Asker.model_validate_json(payload)
+    except ValidationError:
+        return topics.complaints, Complaint(schema=SCHEMA, instrument=topics.name, message=message).payload()
+    refused = Refused(schema=SCHEMA, id=asker.id, key=asker.key, trace=asker.trace, reason=message)
+    return topics.answers(asker.client), refused.payload()
 
 
 class Broker(Words):

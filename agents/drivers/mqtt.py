@@ -37,6 +37,8 @@ from contracts.wire import (
     Standing,
     Topics,
     Verb,
+    clipped,
+    excerpt,
     misfit,
     mistakes,
     trace_of,
@@ -51,6 +53,12 @@ LATE = 5.0
 """Real seconds between two looks at an action that should have ended by now."""
 MOST_BYTES = 900_000
 """Largest question; brokers throw out a client that sends more than they take, commonly 1 MB."""
+MOST_REPORTED = 48_000
+"""Bytes of the largest report that still goes into an event with what else the event says."""
+MOST_REASON = 2000
+"""Characters of what an instrument says that are passed on."""
+MOST_KINDS = 100
+"""Kinds of trouble that are told apart; more are counted together, so that no flood of words is kept."""
 MEMORY = 1000
 """Answered questions that are remembered, to tell what comes twice from what was never asked."""
 
@@ -104,7 +112,7 @@ class MqttSynthesiser:
         self._presence: Presence | None = None
         self._present = asyncio.Event()
         self._count = itertools.count(1)
-        self._questions_of: Counter[str] = Counter()
+        self._questions_of: OrderedDict[str, int] = OrderedDict()
         self._open: dict[str, _Asked] = {}
         self._past: OrderedDict[str, _Asked] = OrderedDict()
         listens = (topics.answers(self.client), topics.presence, topics.complaints)
@@ -129,7 +137,7 @@ class MqttSynthesiser:
         """Begins the action; returns when the instrument itself says that it has begun."""
         answer = await self._ask(Verb.START, request.key, request)
         if isinstance(answer, Occupied):
-            raise InstrumentBusyError(self.name, answer.doing, answer.until)
+            raise InstrumentBusyError(self.name, clipped(answer.doing), answer.until)
 
     async def ask(self, key: str) -> ActionState:
         """What became of that key."""
@@ -142,13 +150,27 @@ class MqttSynthesiser:
         while True:
             answer = await self._ask(Verb.REPORT, key)
             if isinstance(answer, Reported):
-                return answer.report
+                return self._kept(answer.report)
             assert isinstance(answer, Standing)  # noqa: S101  misfit() lets nothing else through
             assert answer.ends_at is not None  # noqa: S101  a running action has its times
             if answer.ends_at > self.clock.now():
                 await self.clock.sleep_until(answer.ends_at)
             else:
                 await self.clock.poll(LATE)
+
+    def _kept(self, report: StepReport) -> StepReport:
+        """A report that the log can take.
+
+        Raises:
+            InstrumentError: it is too large.
+        """
+        if (size := len(report.model_dump_json())) > MOST_REPORTED:
+            raise InstrumentError(
+                self.name,
+                f"Expected a report of at most {MOST_REPORTED} bytes, got {size} about {report.key!r} with "
+                f"{len(report.readings)} readings. It is in no event; see by hand what became of the vials.",
+            )
+        return report
 
     async def offers(self, step: StepKind) -> bool:
         """All steps, but a calibration only where the instrument has said so together with its presence.
@@ -188,7 +210,7 @@ class MqttSynthesiser:
             if len(self._past) > MEMORY:
                 self._past.popitem(last=False)
         if isinstance(answer, Refused):
-            raise InstrumentError(self.name, answer.reason)
+            raise InstrumentError(self.name, clipped(answer.reason, MOST_REASON))
         return answer
 
     async def _until_answered(self, asked: _Asked, payload: bytes) -> Answer:
@@ -207,7 +229,9 @@ class MqttSynthesiser:
                 return answer
 
     def _question(self, verb: Verb, key: str, request: StepRequest | None) -> Question:
-        self._questions_of[key] += 1
+        times = self._questions_of[key] = self._questions_of.pop(key, 0) + 1
+        if len(self._questions_of) > MEMORY:
+            self._questions_of.popitem(last=False)
         carrier: dict[str, str] = {}
         propagate.inject(carrier)  # the trace that this task takes part in, if there is one
         return Question(
@@ -217,7 +241,7 @@ class MqttSynthesiser:
             verb=verb,
             key=key,
             now=self.clock.now(),
-            trace=carrier.get("traceparent") or trace_of(key, self._questions_of[key]),
+            trace=carrier.get("traceparent") or trace_of(key, times),
             request=request,
         )
 
@@ -234,14 +258,14 @@ class MqttSynthesiser:
             if topic == self.topics.presence:
                 self._note_presence(Presence.model_validate_json(payload))
             elif topic == self.topics.complaints:
-                told = Complaint.model_validate_json(payload)
-                self._tell(f"complaint {told.message}", f"{self.name} says: {told.message}")
+                told = clipped(Complaint.model_validate_json(payload).message, MOST_REASON)
+                self._tell(f"complaint {told}", f"{self.name} says: {told}")
             else:
                 self._take(ANSWERS.validate_json(payload))
         except ValidationError as error:
             self._tell(
                 f"nonsense on {topic}",
-                f"Expected a message of schema {SCHEMA} from {self.name} on {topic}, got {_excerpt(payload)} "
+                f"Expected a message of schema {SCHEMA} from {self.name} on {topic}, got {excerpt(payload)} "
                 f"({mistakes(error)}). It is ignored; look at what sends it.",
             )
 
@@ -310,6 +334,8 @@ class MqttSynthesiser:
 
     def _tell(self, kind: str, message: str) -> None:
         """Tells of a message that is no answer: the first of its kind, the tenth, the hundredth…, against floods."""
+        if kind not in self.troubles and len(self.troubles) >= MOST_KINDS:
+            kind = "other"
         count = self.troubles[kind] + 1
         if str(count).strip("0") == "1":
             self._warn(kind, message + (f" (So far {count} times.)" if count > 1 else ""))
@@ -326,7 +352,3 @@ def _surplus(asked: _Asked, answer: Answer) -> str:
     if asked.heard > asked.times:
         return "more answers than questions"
     return ""
-
-
-def _excerpt(payload: bytes) -> str:
-    return repr(payload[:60].decode(errors="replace")) + ("…" if len(payload) > 60 else "")

@@ -55,6 +55,9 @@ class Desk:
             return Occupied(**_envelope(question), doing=doing, until=busy.until)
         except InstrumentError as error:
             return Refused(**_envelope(question), reason=str(error))
+        except ArithmeticError as error:  # comes before the entry: nothing is begun whose end cannot be told
+            reason = f"Expected times and amounts that can be reckoned with, got {type(error).__name__}: {error}."
+            return Refused(**_envelope(question), reason=reason)
 
     async def _report(self, question: Question) -> Answer:
         entry = self.line.journal.entry(question.key)

@@ -26,7 +26,18 @@ import aiomqtt
 from pydantic import ValidationError
 
 from contracts.errors import InstrumentError
-from contracts.wire import ROOT, SCHEMA, Broker, Complaint, Presence, Question, Topics, mistakes
+from contracts.wire import (
+    ROOT,
+    SCHEMA,
+    Broker,
+    Complaint,
+    Presence,
+    Question,
+    Topics,
+    excerpt,
+    mistakes,
+    rejection,
+)
 from simulators.bench import Bench
 from simulators.faults import FaultRates, Faults
 from simulators.furnace import SimulatedSynthesiser
@@ -61,6 +72,10 @@ class Post:
         """Says that it is there, or gone."""
         state: Literal["online", "offline"] = "online" if there else "offline"
         return Presence(schema=SCHEMA, instrument=self.topics.name, state=state, calibrates=there).payload()
+
+    def complaint(self, message: str) -> bytes:
+        """Tells the lab something unasked."""
+        return Complaint(schema=SCHEMA, instrument=self.topics.name, message=message).payload()
 
     def client(self) -> aiomqtt.Client:
         """A new connection; its last will says that the furnace is gone."""
@@ -125,19 +140,20 @@ async def _hear(post: Post, desk: Desk, client: aiomqtt.Client, message: aiomqtt
         if payload == post.presence(there=False):  # the will of an earlier connection, come late
             await _be(post, client, there=True)
         return
+    await client.publish(*await _said_to(post, desk, payload, kept=message.retain))
+
+
+async def _said_to(post: Post, desk: Desk, payload: bytes, *, kept: bool) -> tuple[str, bytes]:
+    """Where what is said to a message among the questions: an answer, or what is wrong with it."""
+    if kept:
+        why = "the broker has kept it for whoever comes: nobody waits for it, take it from the broker"
+        return post.topics.complaints, post.complaint(f"expected a question of now, got {excerpt(payload)} ({why})")
     try:
         question = Question.model_validate_json(payload)
     except ValidationError as error:
-        shown = repr(payload[:60].decode(errors="replace"))
-        complaint = Complaint(
-            schema=SCHEMA,
-            instrument=post.topics.name,
-            message=f"expected a question of schema {SCHEMA}, got {shown} ({mistakes(error)}); nothing was done",
-        )
-        await client.publish(post.topics.complaints, complaint.payload())
-        return
+        return rejection(post.topics, payload, mistakes(error))
     answer = await desk.answer(question)
-    await client.publish(post.topics.answers(question.client), answer.payload())
+    return post.topics.answers(question.client), answer.payload()
 
 
 def _tell(where: IO[str], words: str) -> None:

@@ -27,6 +27,7 @@ from contracts.wire import (
     Verb,
     misfit,
     mistakes,
+    rejection,
     trace_of,
 )
 from tests.contracts.examples import EPOCH, perovskite, recipe
@@ -140,6 +141,38 @@ def test_many_mistakes_are_three_and_a_number() -> None:
         Question.model_validate_json("{}")
     assert mistakes(caught.value).count("Field required") == 3
     assert mistakes(caught.value).endswith("and 4 more")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"x" * 900_000: 1, "client": "lab", "id": "lab-1", "key": "k", "trace": trace_of("k", 1), "schema": 1},
+        {"x" * 900_000: 1},
+        {"verb": "x" * 900_000},
+    ],
+)
+def test_what_is_said_about_a_long_message_is_short(said: dict[str, Any]) -> None:
+    """Neither names nor values of somebody else fill our messages, which a broker would refuse."""
+    payload = json.dumps(said).encode()
+    with pytest.raises(ValidationError) as caught:
+        Question.model_validate_json(payload)
+    assert len(mistakes(caught.value)) < 2000
+    assert len(rejection(Topics("furnace-1"), payload, mistakes(caught.value))[1]) < 2000
+
+
+def test_whoever_asks_is_refused_and_the_lab_told_of_what_nobody_asks() -> None:
+    """An unknown verb is refused under its own id and key; what has no client goes where the lab listens."""
+    said = json.loads(_question().payload()) | {"verb": "cancel"}
+    topic, payload = rejection(Topics("furnace-1"), json.dumps(said).encode(), "verb: unknown")
+    assert topic == "instruments/furnace-1/answer/lab"
+    answer = ANSWERS.validate_json(payload)
+    assert isinstance(answer, Refused)
+    assert (answer.id, answer.key, answer.trace) == ("lab-1", "k", said["trace"])
+    assert "verb: unknown" in answer.reason
+    del said["client"]
+    topic, payload = rejection(Topics("furnace-1"), json.dumps(said).encode(), "client: missing")
+    assert topic == "instruments/furnace-1/trouble"
+    assert "client: missing" in json.loads(payload)["message"]
 
 
 def test_a_presence_names_what_is_there() -> None:

@@ -103,6 +103,11 @@ class MqttRig:
         self.furnace = FurnaceProcess(url, self.topics, folder)
         self.driver: MqttSynthesiser | None = None
 
+    @property
+    def broker(self) -> Broker:
+        """Where both listen."""
+        return Broker.at(self.url)
+
     async def open(self) -> MqttSynthesiser:
         """The driver, while its furnace starts: it waits by itself."""
         self.furnace.start()

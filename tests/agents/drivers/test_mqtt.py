@@ -20,7 +20,8 @@ from contracts.wire import SCHEMA, Complaint, Occupied, Presence, Question, Refu
 from tests.agents.drivers.brokers import broker, until
 from tests.agents.drivers.mqtt_rig import MqttRig, Puppet
 from tests.contracts.examples import EPOCH
-from tests.promises.synthesiser_promises import SynthesiserPromises, step
+from tests.promises.synthesiser_promises import step
+from tests.promises.wired_synthesiser_promises import WiredSynthesiserPromises
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ async def rig(url: str, tmp_path: Path) -> AsyncIterator[MqttRig]:
     await rig.crash()
 
 
-class TestMqttSynthesiser(SynthesiserPromises):
+class TestMqttSynthesiser(WiredSynthesiserPromises):
     """Promises, kept over a real broker by a real process that is really killed."""
 
     @pytest.fixture
@@ -213,6 +214,47 @@ async def test_a_flood_of_nonsense_is_counted_and_told_in_powers_of_ten(
     assert sum(furnace.troubles.values()) == 1000
     assert [t.rpartition(" (So far ")[2] for t in rig.told[1:]] == ["10 times.)", "100 times.)", "1000 times.)"]
     assert len(rig.told) == 4
+
+
+async def test_what_an_instrument_says_at_length_is_told_in_short(
+    rig: MqttRig, played: tuple[MqttSynthesiser, Puppet]
+) -> None:
+    """Half a megabyte as a field's name, a complaint or a reason does not become half a megabyte of ours."""
+    furnace, puppet = played
+    asking = asyncio.create_task(furnace.ask("k"))
+    question = await puppet.asked()
+    long = "x" * 400_000
+    await puppet.say(rig.topics.answers(question.client), json.dumps({"outcome": long, long: 1}).encode())
+    complaint = Complaint(schema=SCHEMA, instrument="furnace-1", message=long)
+    await puppet.say(rig.topics.complaints, complaint.payload())
+    await until(lambda: len(rig.told) == 2)
+    await puppet.answer(question, Refused, reason=long)
+    with pytest.raises(InstrumentError, match="xxx…") as caught:
+        await asking
+    assert max(map(len, [*rig.told, *furnace.troubles, str(caught.value)])) < 3000
+
+
+async def test_complaints_that_all_differ_are_a_flood_too(rig: MqttRig, played: tuple[MqttSynthesiser, Puppet]) -> None:
+    """A thousand complaints in a thousand wordings are counted, and neither all told nor all kept."""
+    furnace, puppet = played
+    for n in range(1000):
+        complaint = Complaint(schema=SCHEMA, instrument="furnace-1", message=f"the door is open {n}")
+        await puppet.say(rig.topics.complaints, complaint.payload())
+    await until(lambda: sum(furnace.troubles.values()) == 1000)
+    assert len(furnace.troubles) == 101
+    assert len(rig.told) == 103
+
+
+async def test_a_report_that_no_event_can_hold_is_an_error_of_the_instrument(
+    played: tuple[MqttSynthesiser, Puppet],
+) -> None:
+    """Ten thousand readings: nobody can say what became of the vials, rather than an agent that stumbles over it."""
+    furnace, puppet = played
+    finishing = asyncio.create_task(furnace.finish("k"))
+    report = _report().model_copy(update={"readings": _report().readings * 10_000})
+    await puppet.answer(await puppet.asked(), Reported, report=report)
+    with pytest.raises(InstrumentError, match="at most 48000 bytes, got .* with 10000 readings"):
+        await finishing
 
 
 async def test_an_answer_that_nobody_asked_for_is_told(rig: MqttRig, played: tuple[MqttSynthesiser, Puppet]) -> None:

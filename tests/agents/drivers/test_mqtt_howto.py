@@ -17,10 +17,11 @@ import pytest
 from agents.drivers.mqtt import MqttSynthesiser
 from contracts.errors import InstrumentError
 from contracts.instruments import ActionState
-from contracts.wire import ANSWERS, Broker, Question, Topics
+from contracts.wire import ANSWERS, Broker, Complaint, Question, Topics
 from tests.agents.drivers.brokers import GuardedBroker, broker, until
 from tests.clock import SkippingClock
-from tests.promises.synthesiser_promises import SynthesiserPromises, step
+from tests.promises.synthesiser_promises import step
+from tests.promises.wired_synthesiser_promises import WiredSynthesiserPromises
 from tests.system.console import environment
 
 PAGE = (Path(__file__).parents[3] / "ops" / "how-to" / "mqtt-furnace.md").read_text(encoding="utf-8")
@@ -98,7 +99,7 @@ class HowToRig:
 
 
 @pytest.mark.slow
-class TestHowToFurnace(SynthesiserPromises):
+class TestHowToFurnace(WiredSynthesiserPromises):
     """Promises, kept by the program on the page, which is really killed."""
 
     @pytest.fixture
@@ -126,12 +127,14 @@ async def test_the_furnace_on_the_page_answers(url: str, tmp_path: Path) -> None
 
 
 def test_the_payloads_on_the_page_are_payloads() -> None:
-    """Each JSON block is a question or an answer; all four outcomes are shown."""
+    """Each JSON block is a question, an answer or a complaint; all four outcomes are shown."""
     shown = [json.loads(block) for block in blocks("json")]
     questions = [m for m in shown if "verb" in m]
     answers = [m for m in shown if "outcome" in m]
+    (complaint,) = [m for m in shown if "message" in m]
     assert len(questions) == 1
-    assert len(shown) == len(questions) + len(answers) + 1, "and the permissions"
+    assert len(shown) == len(questions) + len(answers) + 2, "and the permissions"
+    Complaint.model_validate_json(json.dumps(complaint))
     Question.model_validate_json(json.dumps(questions[0]))
     kinds = {type(ANSWERS.validate_json(json.dumps(m))).__name__ for m in answers}
     assert kinds == {"Standing", "Occupied", "Refused", "Reported"}

@@ -103,6 +103,16 @@ async def test_what_the_line_refuses_is_refused_in_its_words(desk: Desk, tmp_pat
     assert state.state is ActionState.UNKNOWN
 
 
+async def test_times_that_cannot_be_reckoned_with_are_refused(desk: Desk) -> None:
+    """A start in the last second of the calendar is refused, begins nothing and ends nobody."""
+    answer = await desk.answer(_question(Verb.START, now=datetime.max.replace(tzinfo=EPOCH.tzinfo)))
+    assert isinstance(answer, Refused)
+    assert "date value out of range" in answer.reason
+    state = await desk.answer(_question(Verb.ASK))
+    assert isinstance(state, Standing)
+    assert state.state is ActionState.NEVER_SEEN
+
+
 async def test_every_answer_carries_what_was_asked(desk: Desk) -> None:
     """Id, key and trace come back, whatever the outcome."""
     questions = [
