@@ -28,6 +28,7 @@ from contracts.presence import SpeakersListed
 CONSOLE = "console"
 """Who calls the roll: the operator's own voice."""
 _SOURCE = "/agents/"
+_NOT_YET = (1 << 63, "", "")
 
 People = Mapping[str, Collection[str]]
 """Speaker → the kinds that he may say, where no roll tells."""
@@ -99,6 +100,8 @@ class Admission:
     def __init__(self, people: People | None = None) -> None:
         self.people = people
         self._rolls: dict[str, list[Roll]] = defaultdict(list)
+        self._granted: dict[tuple[str, str, str, str], tuple[int, str, str]] = {}
+        """Subject, kind, campaign and source → the newest roll's place, speaker and key, where that was found right."""
 
     def admit(self, sequence: int, subject: str, payload: bytes, *, genuine: bool = False) -> Admitted:
         """The event in a message. A roll is noted, and holds for what stands behind it.
@@ -120,12 +123,19 @@ class Admission:
         except (FutureVersionError, UnknownKindError) as error:
             self._judge_unknown(sequence, subject, body, signature, error)
         except ContractError as error:
-            raise UndecodableEventError(sequence, str(error)) from error
-        claim = _Claim(sequence, subject, envelope.type, envelope.campaign, envelope.source)
+            raise UndecodableEventError(sequence, str(error), subject) from error
+        said = (subject, envelope.type, envelope.campaign, envelope.source)
+        since, name, key = self._granted.get(said, _NOT_YET)
+        if sequence > since and not key:  # what was found right before is right again, and most of a log is that
+            return Admitted(envelope, name, signed=False)
+        claim = _Claim(sequence, *said)
         if isinstance(envelope.data, SpeakersListed):
             signed = self._take_roll(claim, envelope.data, body, signature)
             return Admitted(envelope, claim.name, signed)
         roll = self._rights(claim)
+        if roll is self.roll(claim.campaign):
+            key = roll.keys.get(claim.name, "") if roll else ""
+            self._granted[said] = (roll.sequence if roll else 0, claim.name, key)
         signed = self._signature(claim, roll, body, signature, genuine=genuine)
         return Admitted(envelope, claim.name, signed)
 
@@ -227,6 +237,7 @@ class Admission:
                 raise _refused(claim, f"Expected a roll with a key of {CONSOLE}, got one that lists none.")
             self._signature(claim, judge, body, signature)
         rolls = self._rolls[claim.campaign]
+        self._granted.clear()
         rolls.append(new)
         rolls.sort(key=lambda roll: roll.sequence)
         return judge.keyed
@@ -255,6 +266,5 @@ class Admission:
 
 
 def _refused(claim: _Claim, reason: str) -> RefusedEventError:
-    return RefusedEventError(
-        claim.sequence, claim.subject, f"{reason} It is {claim.kind[:80]} at {claim.subject[:160]}."
-    )
+    reason = f"{reason} It is {claim.kind[:80]} at {claim.subject[:160]}."
+    return RefusedEventError(claim.sequence, reason[:1000], claim.subject)

@@ -14,6 +14,7 @@
     │   ├── StreamFullError         the log has reached its size limit
     │   └── EvidenceAtRiskError     the stream was tampered with or damaged: nothing is added to it
     ├── NoLogError                  there is no log where one is looked for
+    ├── UnreadableLogError          the server does not let the log be read now: nothing is said about what is in it
     ├── GapError                    a sequence number is missing from the log
     ├── UndecodableEventError       stored bytes that are no event of ours
     │   └── RefusedEventError       they speak for somebody who may not have said them
@@ -104,6 +105,16 @@ class EvidenceAtRiskError(PublishError):
     """The stream was tampered with or damaged: nothing is added to it any more."""
 
 
+class UnreadableLogError(BusError):
+    """The server does not let the log be read now; that tells nothing about what is in it."""
+
+    def __init__(self, what: str, got: str) -> None:
+        super().__init__(
+            f"Expected the server to {what}, got: {got}. The log cannot be read now, which does not mean that anything "
+            "is missing. It is tried again; look at the server's log and at the permissions of this user."
+        )
+
+
 class GapError(BusError):
     """A sequence number is missing from the log.
 
@@ -125,25 +136,17 @@ class UndecodableEventError(BusError):
 
     Attributes:
         sequence: where they stand in the log.
+        subject: where they were published; empty where that is not known.
+        reason: what is wrong with them.
     """
 
-    def __init__(self, sequence: int, reason: str) -> None:
-        self.sequence = sequence
+    def __init__(self, sequence: int, reason: str, subject: str = "") -> None:
+        self.sequence, self.subject, self.reason = sequence, subject, reason
         super().__init__(f"Sequence {sequence} of the log cannot be read. {reason}")
 
 
 class RefusedEventError(UndecodableEventError):
-    """Stored bytes that look like an event, and that nobody may take for one.
-
-    Attributes:
-        sequence: where they stand in the log.
-        subject: where they were published.
-        reason: what is wrong with them.
-    """
-
-    def __init__(self, sequence: int, subject: str, reason: str) -> None:
-        self.subject, self.reason = subject, reason
-        super().__init__(sequence, f"It was set aside, and nobody acts on it. {reason}")
+    """Stored bytes that look like an event, and that nobody may take for one."""
 
 
 class NewerAthanorError(BusError):

@@ -1,19 +1,23 @@
-"""Watches the stream while the lab works: its settings, its beginning, its holes, and that it never goes back.
+"""Watches the stream while the lab works: its settings, beginning and holes, that it never goes back, and strangers.
 
 The ledger's writer compares what is stored, by its content. This guard sits where events are published, and ends that
 at once when the next one would be added to a log that is no evidence any more. A difference is an alarm: an event in
-the log, as long as the log can take it without using a sequence twice.
+the log, as long as the log can take it without using a sequence twice. What others have stored is judged here, too,
+whether an agent listens to it or not: what nobody may take for an event is told by its place.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bus.errors import BusError, EvidenceAtRiskError
+from bus.errors import BusError, EvidenceAtRiskError, GapError
 from bus.jetstream import JetStreamBus
+from bus.reading import readable
 from bus.topology import STREAM, differences
 from bus.wire import ApiError
 
@@ -32,6 +36,16 @@ LOSING = frozenset(
 
 Alarm = Callable[[str], Awaitable[None]]
 """Puts a reason on record as an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A log that is watched."""
+
+    campaign: str
+    """Whose."""
+    behind: int
+    """Place up to which what is no event has been told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +103,22 @@ def seen(told: Mapping[str, Any]) -> Seen:
     return Seen(str(told["created"]), int(told["state"]["last_seq"]), int(told["config"]["max_bytes"]))
 
 
-async def guard(bus: JetStreamBus, alarm: Alarm, every: float = EVERY) -> None:
+async def guard(bus: JetStreamBus, alarm: Alarm, watched: Watched, every: float = EVERY) -> None:
     """Looks at the stream for as long as the lab works; publishing ends when evidence is at risk.
 
     Args:
-        bus: where the stream is, and where publishing is stopped.
+        bus: where the stream is, and where publishing is stopped; told of what is no event.
         alarm: writes an alarm into the log.
+        watched: whose log it is, and from where on nobody has looked at it yet.
         every: seconds between two looks.
 
     Raises:
         EvidenceAtRiskError: messages are lost or can be lost; nothing is published any more.
+        NewerAthanorError: one of the lab's own people has said what only a newer Athanor understands.
     """
     before: Seen | None = None
     told_before: set[str] = set()
+    judged = watched.behind
     while True:
         told = await _look(bus)
         if compare(told, before, bus.highest):
@@ -112,7 +129,23 @@ async def guard(bus: JetStreamBus, alarm: Alarm, every: float = EVERY) -> None:
             await _tell(bus, alarm, new)
             told_before |= {d.words for d in new}
         before = seen(told) if told is not None else before
+        if told is not None:
+            judged = await _judge_strangers(
+                bus, watched.campaign, range(judged + 1, int(told["state"]["last_seq"]) + 1)
+            )
         await asyncio.sleep(every)
+
+
+async def _judge_strangers(bus: JetStreamBus, campaign: str, new: range) -> int:
+    """Judges what others have stored among new messages; the last place that has been judged now."""
+    foreign = [n for n in new if n not in bus.said]
+    bus.said = {n for n in bus.said if n >= new.stop}
+    for _, run in itertools.groupby(enumerate(foreign), lambda at: at[1] - at[0]):
+        places = [n for _, n in run]
+        with contextlib.suppress(GapError):  # what is missing is seen by the counts
+            async for _ in readable(bus, campaign, places[0], places[-1], passed_over=bus.on_refused):
+                pass
+    return new.stop - 1
 
 
 async def _look(bus: JetStreamBus) -> Mapping[str, Any] | None:

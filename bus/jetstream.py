@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 from nats.aio.msg import Msg
 
-from bus.codec import CONTENT_TYPE, decode, encode
+from bus.admitting import Admission, Admitted, People
+from bus.codec import CONTENT_TYPE, encode
 from bus.correlating import frame
 from bus.errors import (
     BusError,
     DuplicateConflictError,
     EvidenceAtRiskError,
     GapError,
+    RefusedEventError,
     StreamConfigurationError,
     UndecodableEventError,
 )
@@ -24,19 +26,22 @@ from bus.identities import PROVISIONER
 from bus.protocol import Blobs, OnTrouble, Receipt, Recorded
 from bus.publishing import PUBLICATION
 from bus.pulling import Stored
-from bus.subjects import campaign_filter, dead_letters, filters, is_dead_letter, subject_of
+from bus.signing import split
+from bus.subjects import EVERY_ROLL, campaign_filter, dead_letters, filters, is_dead_letter, subject_of
 from bus.subscription import Durable, JetStreamSubscription
 from bus.switchboard import Keys, Switchboard
 from bus.topology import DEFAULT_MAX_BYTES, STREAM, check_stream, consumer_settings, stream_settings
 from bus.wire import API, ApiError, Inbox, Wire
 from contracts.envelope import Envelope
-from contracts.errors import ContractError
 from contracts.event import Event
+from contracts.presence import SpeakersListed
 
 REMAKE = 5
 """How often a consumer is made anew that comes with another one's memory."""
 _NOT_FOUND = 404
 _MISSING = "404"
+OWN = 8192
+"""Events of our own that are known by their bytes; their signatures are not checked again when they are delivered."""
 READ_BATCH = 1000
 """Messages of the past asked for at once."""
 _SILENCE = 5.0
@@ -49,16 +54,24 @@ class JetStreamBus:
 
     Attributes:
         highest: the highest sequence that the server has acknowledged to us.
+        admission: which messages are events.
+        said: places of what was said over this bus since somebody has looked last.
+        on_refused: told of each message that is no event; `on_trouble` where nobody else listens.
     """
 
-    def __init__(self, board: Switchboard, blobs: Blobs) -> None:
+    def __init__(self, board: Switchboard, blobs: Blobs, people: People | None = None) -> None:
         self.board = board
         self.blobs = blobs
         self.highest = 0
+        self.admission = Admission(people)
+        self.said = set[int]()
+        self.on_refused: Callable[[UndecodableEventError], None] = board.wire.on_trouble
+        self._own: dict[int, bytes] = {}
+        self._rolls_known = 0
         self._stopped: BusError | None = None
 
     @classmethod
-    async def connect(
+    async def connect(  # noqa: PLR0913  options of a connection, each with a default
         cls,
         url: str,
         blobs: Blobs,
@@ -67,6 +80,7 @@ class JetStreamBus:
         max_bytes: int = DEFAULT_MAX_BYTES,
         within: float = 10.0,
         keys: Keys = None,
+        people: People | None = None,
     ) -> JetStreamBus:
         """Connects, and makes the stream if there is none.
 
@@ -77,6 +91,7 @@ class JetStreamBus:
             max_bytes: size limit of a stream that is made now.
             within: seconds to wait for the first connection; later ones are tried for ever.
             keys: a folder with a key for each who speaks, or the one identity of this process; none by default.
+            people: who may say what in the part of the log before its first roll; everybody everything by default.
 
         Raises:
             BusConnectionError: no server answers at `url`, or it does not let us in.
@@ -85,9 +100,10 @@ class JetStreamBus:
             IdentityError: a key cannot be used.
         """
         board = await Switchboard.connect(url, on_trouble, within, keys)
-        bus = cls(board, blobs)
+        bus = cls(board, blobs, people)
         try:
             await bus._provision(max_bytes)
+            await bus._learn_rolls()
         except BaseException:
             await bus.close()
             raise
@@ -128,20 +144,65 @@ class JetStreamBus:
 
     async def publish(self, envelope: Envelope) -> Receipt:
         """Stores an event; see `bus.protocol.Bus`."""
-        payload = encode(envelope)
+        body, speaker = encode(envelope), envelope.source.rpartition("/")[2]
+        subject, signer = subject_of(envelope.campaign, envelope.type), self.board.signer(speaker)
+        payload = body if signer is None else signer.sign(subject, body)
         headers = {"Nats-Msg-Id": str(envelope.id), **_HEADERS}
         if envelope.traceparent:
             headers["traceparent"] = envelope.traceparent
-        receipt, name = await self._store(
-            envelope.source.rpartition("/")[2], subject_of(envelope.campaign, envelope.type), payload, headers
-        )
+        receipt, name = await self._store(speaker, subject, payload, headers)
         if receipt.duplicate:
             stored = await self._stored(receipt.sequence)
-            if stored.data != payload:
+            if split(stored.data)[0] != body:  # a key may have been exchanged since
                 raise DuplicateConflictError(str(envelope.id), receipt.sequence)
             if (stored.headers or {}).get(PUBLICATION) == name:
-                return Receipt(receipt.sequence, duplicate=False)  # the first answer was lost with its server
+                return self._said(Receipt(receipt.sequence, duplicate=False), subject, payload)  # an answer was lost
+            return receipt
+        return self._said(receipt, subject, payload)
+
+    def _said(self, receipt: Receipt, subject: str, payload: bytes) -> Receipt:
+        """Remembers what was said over this bus, so that nobody has to prove it to us."""
+        if len(self._own) >= OWN:
+            del self._own[next(iter(self._own))]
+        self._own[receipt.sequence] = payload
+        self.said.add(receipt.sequence)
+        if subject.endswith(SpeakersListed.kind):
+            self.admission.admit(receipt.sequence, subject, payload)
         return receipt
+
+    async def admit(self, sequence: int, subject: str, payload: bytes) -> Admitted:
+        """The event in a message; see `bus.admitting.Admission`.
+
+        Raises:
+            UndecodableEventError: it is none, or nobody may take it for one.
+            NewerAthanorError: one of the lab's own people has said what only a newer Athanor understands.
+        """
+        genuine = self._own.get(sequence) == payload
+        try:
+            return self.admission.admit(sequence, subject, payload, genuine=genuine)
+        except RefusedEventError:
+            if not await self._learn_rolls(sequence):  # somebody else may have called the roll meanwhile
+                raise
+            return self.admission.admit(sequence, subject, payload, genuine=genuine)
+
+    async def _learn_rolls(self, before: int | None = None) -> bool:
+        """Reads the rolls that stand in the log and are not known yet; whether there were any.
+
+        Args:
+            before: those behind this place are left for later.
+        """
+        learnt = False
+        while before is None or self._rolls_known + 1 < before:
+            ask = json.dumps({"seq": self._rolls_known + 1, "next_by_subj": EVERY_ROLL}).encode()
+            message = await self.wire.ask(f"{API}.DIRECT.GET.{STREAM}", ask)
+            if (message.headers or {}).get("Status") is not None:
+                break
+            stored = Stored.of(message.data, message.headers or {})
+            with contextlib.suppress(UndecodableEventError):
+                self.admission.admit(stored.sequence, stored.subject, stored.payload)
+                learnt = True
+            self._rolls_known = stored.sequence
+        return learnt
 
     async def _store(self, speaker: str, subject: str, payload: bytes, headers: dict[str, str]) -> tuple[Receipt, str]:
         if self._stopped is not None:
@@ -248,11 +309,10 @@ class JetStreamBus:
         async for stored in self._raw(start, last):
             if not stored.subject.startswith(prefix) or is_dead_letter(stored.subject):
                 continue
-            try:
-                envelope = decode(stored.payload)
-            except ContractError as error:
-                raise UndecodableEventError(stored.sequence, str(error)) from error
-            yield Recorded(stored.sequence, stored.subject, envelope, stored.payload, stored.at)
+            admitted = await self.admit(stored.sequence, stored.subject, stored.payload)
+            yield Recorded(
+                stored.sequence, stored.subject, admitted.envelope, stored.payload, stored.at, signed=admitted.signed
+            )
 
     async def _raw(self, start: int, last: int) -> AsyncIterator[Stored]:
         """Stored messages from `start` to `last`, checked for gaps.

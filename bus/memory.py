@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bus.admitting import Admission, People
 from bus.blobs import MemoryBlobs
-from bus.codec import decode, encode
+from bus.codec import encode
 from bus.errors import DuplicateConflictError, EventTooLargeError, UndecodableEventError
 from bus.protocol import MAX_EVENT, OnTrouble, Receipt, Recorded
 from bus.subjects import campaign_filter, dead_letters, filters, is_dead_letter, subject_of
 from contracts.envelope import Envelope
-from contracts.errors import ContractError
 from contracts.event import Event
 
 
@@ -90,14 +90,13 @@ class MemorySubscription:
             if stored.subject not in self.durable.subjects or sequence in self.durable.done:
                 continue
             try:
-                envelope = decode(stored.payload)
-            except ContractError as error:
+                recorded = self.bus.recorded(stored)
+            except UndecodableEventError as error:
                 self.park(stored.payload, str(error))
                 self.durable.done.add(sequence)
-                self.bus.on_trouble(UndecodableEventError(sequence, str(error)))
+                self.bus.on_trouble(error)
                 continue
             attempt = self.durable.attempts[sequence] = self.durable.attempts.get(sequence, 0) + 1
-            recorded = Recorded(sequence, stored.subject, envelope, stored.payload, stored.at)
             yield MemoryDelivery(self, recorded, attempt)
 
     def _pick(self) -> int | None:
@@ -112,13 +111,25 @@ class MemorySubscription:
 class MemoryBus:
     """A bus without a server."""
 
-    def __init__(self, on_trouble: OnTrouble = lambda _: None) -> None:
+    def __init__(self, on_trouble: OnTrouble = lambda _: None, people: People | None = None) -> None:
         self.blobs = MemoryBlobs()
+        self.admission = Admission(people)
         self.log: list[_Stored] = []
         self.news = asyncio.Event()
         self.on_trouble = on_trouble
         self._ids: dict[str, int] = {}
         self._durables: dict[str, _Durable] = {}
+
+    def recorded(self, stored: _Stored) -> Recorded:
+        """The event in stored bytes; see `bus.admitting.Admission`.
+
+        Raises:
+            UndecodableEventError: it is none, or nobody may take it for one.
+        """
+        admitted = self.admission.admit(stored.sequence, stored.subject, stored.payload)
+        return Recorded(
+            stored.sequence, stored.subject, admitted.envelope, stored.payload, stored.at, signed=admitted.signed
+        )
 
     def store(self, subject: str, payload: bytes) -> int:
         """Appends bytes to the log, as a stranger could, and returns their sequence."""
@@ -168,11 +179,7 @@ class MemoryBus:
         for stored in self.log[start - 1 : stop]:
             if not stored.subject.startswith(prefix) or is_dead_letter(stored.subject):
                 continue
-            try:
-                envelope = decode(stored.payload)
-            except ContractError as error:
-                raise UndecodableEventError(stored.sequence, str(error)) from error
-            yield Recorded(stored.sequence, stored.subject, envelope, stored.payload, stored.at)
+            yield self.recorded(stored)
 
     async def last_sequence(self) -> int:
         """Place of the last event."""

@@ -35,6 +35,8 @@ class Recorded:
     """The stored bytes."""
     stored_at: datetime
     """When the server stored it, by the server's clock."""
+    signed: bool = False
+    """Whether the key of its speaker has signed it (`bus.admitting`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ class Bus(Protocol):
 
         Raises:
             GapError: a sequence number is missing.
-            UndecodableEventError: stored bytes are no event that this Athanor can read.
+            UndecodableEventError: stored bytes are no event, or nobody may take them for one.
+            NewerAthanorError: one of the lab's own people has said what only a newer Athanor understands.
         """
         ...
 

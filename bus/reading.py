@@ -1,4 +1,4 @@
-"""Reads a log that strangers may have written into: bytes that never were an event are passed over and counted."""
+"""Reads a log that strangers may have written into: what nobody may take for an event is passed over and told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 
 from bus.errors import UndecodableEventError
 from bus.protocol import Bus, Recorded
-from contracts.errors import MalformedEventError
 
 
 async def readable(
@@ -24,19 +23,17 @@ async def readable(
         campaign: one campaign; all by default.
         start: first sequence.
         stop: last sequence; the end of the log by default.
-        passed_over: told of bytes that never were an event.
+        passed_over: told of each message that is no event, or that nobody may take for one.
 
     Raises:
         GapError: a sequence number is missing.
-        UndecodableEventError: a newer Athanor has said something that this one would not understand.
+        NewerAthanorError: one of the lab's own people has said what only a newer Athanor understands.
     """
     while True:
         try:
             async for recorded in bus.read(campaign, start, stop):
                 yield recorded
         except UndecodableEventError as error:
-            if not isinstance(error.__cause__, MalformedEventError):
-                raise
             passed_over(error)
             start = error.sequence + 1
         else:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from contracts.event import Event
+from contracts.presence import SpeakersListed
 
 ROOT = "lab"
 ALL = f"{ROOT}.>"
+EVERY_ROLL = f"{ROOT}.*.{SpeakersListed.kind}"
+"""Where the rolls of all campaigns are published."""
 
 
 def subject_of(campaign: str, kind: str) -> str:

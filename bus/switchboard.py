@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from bus.errors import BusConnectionError, BusError
 from bus.identities import READER, Identity, KeyFolder
 from bus.protocol import OnTrouble
+from bus.signing import Signer
 from bus.wire import Wire
 
 Keys = KeyFolder | Identity | None
@@ -23,6 +24,8 @@ class Switchboard:
 
     Attributes:
         wire: reads, and speaks for everybody where there are no keys.
+        keys: a key for each who speaks.
+        identity: who speaks for everybody, where there is one key for all.
     """
 
     wire: Wire
@@ -30,7 +33,9 @@ class Switchboard:
     keys: KeyFolder | None = None
     within: float = 10.0
     _open: dict[str, Wire] = field(default_factory=dict)
+    identity: Identity | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _signers: dict[str, Signer | None] = field(default_factory=dict)
 
     @classmethod
     async def connect(cls, url: str, on_trouble: OnTrouble, within: float, keys: Keys) -> Switchboard:
@@ -42,7 +47,19 @@ class Switchboard:
         """
         who = keys.identity(READER) if isinstance(keys, KeyFolder) else keys
         wire = await Wire.connect(url, on_trouble, within=within, identity=who)
-        return cls(wire, url, keys if isinstance(keys, KeyFolder) else None, within)
+        folder, one = (keys, None) if isinstance(keys, KeyFolder) else (None, keys)
+        return cls(wire, url, folder, within, identity=one)
+
+    def signer(self, name: str) -> Signer | None:
+        """What signs the words of somebody; none where nobody has a key.
+
+        Raises:
+            IdentityError: there are keys, and none of that name.
+        """
+        if name not in self._signers:
+            who = self.keys.identity(name) if self.keys is not None else self.identity
+            self._signers[name] = who.signer() if who is not None else None
+        return self._signers[name]
 
     def now(self, name: str) -> Wire | None:
         """The connection of somebody, if it is there already."""

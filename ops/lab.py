@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from agents.runtime.snapshots import Snapshots
 from agents.synthesis_robot import SynthesisRobot
 from agents.workers import Workers
 from bus.blobs import BlobStore
-from bus.guarding import guard
+from bus.errors import IdentityError, UndecodableEventError
+from bus.guarding import Watched, guard
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
 from bus.reading import readable
 from bus.server import EmbeddedServer
 from contracts.campaigns import CampaignStarted
-from contracts.presence import LabTroubled, TroubleKind
+from contracts.presence import EventRefused, LabTroubled, TroubleKind
 from ops.accounts import keys_at, keys_of, users_of
 from ops.clock import RealClock, VirtualClock
 from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
@@ -34,6 +35,7 @@ from ops.furnaces import Wire
 from ops.notary import Notary
 from ops.order import Order, campaign_id, check_folder
 from ops.reckoning import Heard, Reckoning, World, reckon
+from ops.roll import call_roll, people
 from ops.room import PATIENCE, check_room, watch_room
 from ops.tally import Tally
 from ops.telemetry.observatory import Observatory, observe
@@ -118,6 +120,7 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
                 BlobStore(order.out / "blobs"),
                 on_trouble=lambda e: trouble(str(e)),
                 keys=keys_of(order.out) if server else keys_at(order.keys),
+                people=people(),
             )
             notary = Notary(
                 order.out,
@@ -168,15 +171,56 @@ class Session:
     runtime: Runtime
     agents: list[Agent[Any]]
     resumed: bool
+    bus: JetStreamBus
+    read_up_to: int
+    """Place up to which the log has been read before anything was begun."""
+    refusals: asyncio.Queue[UndecodableEventError] = field(default_factory=asyncio.Queue)
 
     async def begin(self) -> None:
-        """Starts the agents, and the campaign if this is its beginning."""
+        """Calls the roll, and starts the agents, and the campaign if this is its beginning."""
+        board = self.bus.board
+        called = await call_roll(self.bus, campaign_id(self.order), board.keys or board.identity, self.clock.now())
+        if called is not None:
+            for watch in self.runtime.watchers:
+                watch(called)
         await self.runtime.start()
         await self.runtime.say(_started(self.order, self.equipment), "campaign/started", "console")
 
     async def say_trouble(self, trouble: LabTroubled, name: str) -> None:
         """Puts a trouble on record under a name, once for ever."""
         await self.runtime.say(trouble, name, "ledger")
+
+    def refuse(self, error: UndecodableEventError) -> None:
+        """Hears of a message that is no event: it is told at once, and put on record."""
+        if self.tally.note_garbage(error):
+            self.refusals.put_nowait(error)
+
+    async def watch(self) -> None:
+        """Watches the log for as long as the lab works, and puts on record what is no event.
+
+        Raises:
+            EvidenceAtRiskError: evidence is lost or can be lost.
+            NewerAthanorError: one of the lab's own people has said what only a newer Athanor understands.
+        """
+        watched = Watched(campaign_id(self.order), self.read_up_to)
+        recording = asyncio.create_task(self._record_refusals())
+        try:
+            await guard(self.bus, self.say_alarm, watched)
+        finally:
+            recording.cancel()
+            await asyncio.gather(recording, return_exceptions=True)
+
+    async def _record_refusals(self) -> None:
+        """Says of each message that is no event where it stands, once for ever."""
+        while True:
+            error = await self.refusals.get()
+            refused = EventRefused(sequence=error.sequence, bus_subject=error.subject[:512], reason=error.reason[:1000])
+            try:
+                await self.runtime.say(refused, f"refused/{error.sequence}", "guard")
+            except IdentityError as missing:  # the key is another process's, and so is this
+                self.bus.wire.on_trouble(missing)
+            finally:
+                self.refusals.task_done()
 
     async def say_alarm(self, reason: str) -> None:
         """Puts on record that the stream is not as it must be; the same reason once for ever."""
@@ -218,10 +262,11 @@ async def prepare(
         raise CampaignFileError(f"Expected real time with real instruments, got a speed of {speed:g}. Leave speed out.")
     if order.virtual and order.campaign.instruments.real_furnaces:
         raise CampaignFileError("Expected --real-time with real furnaces, got a clock that jumps over their dwells.")
-    tally, heard = Tally(), Heard()
-    async for recorded in readable(bus, campaign_id(order), passed_over=tally.note_garbage):
+    tally, heard, garbage, behind = Tally(), Heard(), list[UndecodableEventError](), await bus.last_sequence()
+    async for recorded in readable(bus, campaign_id(order), passed_over=garbage.append):
         tally.note(recorded)
         heard.note(recorded)
+        behind = max(behind, recorded.sequence)
     resumed = tally.started is not None
     _check_same(order, tally)
     begun = tally.began or (VIRTUAL_BEGINNING if order.virtual else datetime.now(UTC))
@@ -238,7 +283,11 @@ async def prepare(
     runtime = Runtime(lab, agents, Snapshots(order.out / "snapshots"))
     runtime.watchers.append(observatory.note)
     runtime.watchers += [tally.note, heard.note]
-    return Session(order, tally, heard, lab_clock, equipment, workers, runtime, agents, resumed)
+    session = Session(order, tally, heard, lab_clock, equipment, workers, runtime, agents, resumed, bus, behind)
+    for error in garbage:
+        session.refuse(error)
+    bus.on_refused = session.refuse
+    return session
 
 
 async def _with_bus(session: Session, bus: JetStreamBus, show: Callable[[Tally], None], beside: Beside) -> Outcome:
@@ -249,7 +298,7 @@ async def _with_bus(session: Session, bus: JetStreamBus, show: Callable[[Tally],
         await session.begin()
         recording = asyncio.create_task(notary.put_on_record(session.say_trouble))
         try:
-            interrupted = await _until_done(session, guard(bus, session.say_alarm))
+            interrupted = await _until_done(session, session.watch())
             with suppress(TimeoutError):
                 await asyncio.wait_for(notary.recorded(), PATIENCE)
         finally:

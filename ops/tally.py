@@ -22,7 +22,7 @@ from contracts.diffraction import (
 from contracts.event import Event
 from contracts.learning import ModelReleased, ObservationRecorded, ObservationRetracted, ObservationWithheld
 from contracts.planning import CandidateProposed
-from contracts.presence import AgentFaulted, LabTroubled
+from contracts.presence import AgentFaulted, EventRefused, LabTroubled
 from contracts.review import ReviewDecided
 from contracts.scheduling import RunScheduled
 from contracts.synthesis import (
@@ -46,6 +46,8 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     doing: dict[str, str] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
+    set_aside: dict[int, str] = field(default_factory=dict)
+    """Places of the log that hold no event, and why."""
     best: ObservationRecorded | None = None
     successes: int = 0
     declined: int = 0
@@ -86,8 +88,8 @@ class Tally:
             self.finished = event
         elif isinstance(event, CampaignPaused | CampaignResumed):
             self.paused = isinstance(event, CampaignPaused)
-        elif isinstance(event, LabTroubled):
-            self.alarms.append(f"{event.trouble.value}: {event.reason}")
+        elif isinstance(event, EventRefused):
+            self._set_aside(event.sequence, event.reason)
         elif isinstance(event, ReviewDecided):
             self.declined += not event.approved
         elif isinstance(event, ObservationWithheld | SampleLost):
@@ -106,9 +108,16 @@ class Tally:
         if self.best is not None and isinstance(event, ObservationRecorded):
             self.trajectory.append(self.best.utility)
 
-    def note_garbage(self, error: UndecodableEventError) -> None:
-        """Bytes in the log that never were an event."""
-        self.alarms.append(f"log: {error}")
+    def note_garbage(self, error: UndecodableEventError) -> bool:
+        """A message in the log that is no event; whether that is news."""
+        return self._set_aside(error.sequence, error.reason)
+
+    def _set_aside(self, sequence: int, reason: str) -> bool:
+        if sequence in self.set_aside:
+            return False
+        self.set_aside[sequence] = reason
+        self.alarms.append(f"log: sequence {sequence} was set aside, and nobody acts on it. {reason}")
+        return True
 
     def of(self, kind: type[Event]) -> int:
         """How many events of a kind there are."""
@@ -162,6 +171,7 @@ class Tally:
             "not_calibrated": self.of(FurnaceNotCalibrated),
             "calibrations_found_k": dict(sorted(self.deviations.items())),
             "agent_faults": self.of(AgentFaulted),
+            "set_aside": [{"sequence": n, "reason": why} for n, why in sorted(self.set_aside.items())],
             "virtual_days": round(self.days, 3),
             "best_so_far": [round(u, 3) for u in self.trajectory],
             "decisions_sha256": self._decisions.hexdigest(),

@@ -19,7 +19,6 @@ from typing import Any
 from agents.errors import AgentError
 from bus.blobs import BlobStore
 from bus.errors import BusError
-from bus.guarding import guard
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
 from bus.ledger.alarms import Alarm
@@ -37,12 +36,13 @@ from ops.daemon.face import Face, Facts
 from ops.daemon.notify import notify, watchdog_seconds
 from ops.daemon.settings import DaemonFile, load_daemon_file
 from ops.equipment import wire_address
-from ops.errors import NoRoomError, OpsError
+from ops.errors import NoRoomError, NotYetError, OpsError
 from ops.furnaces import Wire
 from ops.lab import Session, prepare
 from ops.notary import Notary
 from ops.order import Order, campaign_id, check_folder
 from ops.reports.writing import report_after_run
+from ops.roll import people
 from ops.room import PATIENCE, check_room, watch_room
 from ops.settings import load_campaign
 from ops.telemetry.observatory import Observatory, observe
@@ -148,6 +148,7 @@ class Daemon:
             BlobStore(self.order.out / "blobs"),
             on_trouble=self._broker_trouble,
             keys=keys_of(self.order.out) if server else keys_at(self.order.keys),
+            people=people(),
         )
         stack.push_async_callback(bus.close)
         return bus
@@ -195,7 +196,7 @@ class Daemon:
             asyncio.ensure_future(watch_room(self.order.out)),
             asyncio.ensure_future(keep_looking(bus, session.runtime.durables, self._observatory)),
             asyncio.ensure_future(notary.put_on_record(session.say_trouble)),
-            asyncio.ensure_future(guard(bus, session.say_alarm)),
+            asyncio.ensure_future(session.watch()),
         ]
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
@@ -249,8 +250,11 @@ class Daemon:
         self.told(f"! ledger: {alarm.detail}")
 
     def _clock_trouble(self, seconds: float) -> None:
+        way = "forward" if seconds > 0 else "back"
         self._notice(
-            TroubleKind.CLOCK, f"the wall clock was set back by {seconds:.1f} s; the lab's time stood still and goes on"
+            TroubleKind.CLOCK,
+            f"the wall clock was set {way} by {abs(seconds):.1f} s; the lab's time goes on as if it had not been. Look "
+            "at its time service; after a restart the lab goes by the wall clock again",
         )
 
     async def _tell_troubles(self, session: Session) -> None:
@@ -305,10 +309,22 @@ class Daemon:
             told["alarms"] = session.tally.alarms[-10:]
         return told
 
+    def _writing(self) -> tuple[Session, JetStreamBus]:
+        """What an order is written down with.
+
+        Raises:
+            NotYetError: it cannot be written down now, so that nobody believes that it was.
+        """
+        if self._session is None or not self._session.runtime.listening:
+            raise NotYetError("Expected a lab at work, got one that is starting: the past is being read. Say it again.")
+        if self._bus is None or not self._bus.connected:
+            raise NotYetError("Expected a broker to write this down, got none: it is away. Say it again later.")
+        return self._session, self._bus
+
     async def _switch(self, event: Event) -> None:
-        if self._session is not None and self._bus is not None:
-            place = await self._bus.last_sequence()
-            await self._session.runtime.say(event, f"console/{event.kind}/{place}", "console")
+        session, bus = self._writing()
+        place = await bus.last_sequence()
+        await session.runtime.say(event, f"console/{event.kind}/{place}", "console")
 
     async def _pause(self, reason: str) -> None:
         await self._switch(CampaignPaused(reason=reason))

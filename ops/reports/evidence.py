@@ -23,6 +23,7 @@ from bus.protocol import Blobs, Bus, Recorded
 from bus.server import EmbeddedServer
 from contracts.materials import ArtifactRef
 from ops.reports.errors import ReportError
+from ops.roll import people
 
 PATIENCE = 50
 """Holes in a log after which the rest is not looked at."""
@@ -100,7 +101,7 @@ async def gather(folder: Path, server: str | None = None) -> Evidence:
 async def _opened(folder: Path, server: str | None, card: dict[str, Any] | None) -> AsyncIterator[Bus]:
     blobs = BlobStore(folder / "blobs")
     if server is not None:
-        bus = await JetStreamBus.connect(server, blobs)
+        bus = await JetStreamBus.connect(server, blobs, people=people())
         try:
             yield bus
         finally:

@@ -13,7 +13,7 @@ import pytest
 from bus import guarding
 from bus.blobs import MemoryBlobs
 from bus.errors import BusError, EvidenceAtRiskError
-from bus.guarding import Seen, compare, guard
+from bus.guarding import Seen, Watched, compare, guard
 from bus.jetstream import JetStreamBus
 from bus.server import EmbeddedServer
 from bus.topology import stream_settings
@@ -45,7 +45,7 @@ def guarded(bus: JetStreamBus) -> asyncio.Task[None]:
     async def alarm(reason: str) -> None:
         await bus.publish(envelope(LabTroubled(trouble=TroubleKind.BROKER, reason=reason), n=1000))
 
-    return asyncio.create_task(guard(bus, alarm, every=0.02))
+    return asyncio.create_task(guard(bus, alarm, Watched("test", 0), every=0.02))
 
 
 async def change(bus: JetStreamBus, **settings: Any) -> None:

@@ -195,7 +195,7 @@ class BusPromises:
             _ = [r async for r in bus.read()]
 
     async def test_the_future_is_set_aside(self, bus: Any, troubles: list[Exception]) -> None:
-        """An event of a newer version is reported by name and kept."""
+        """An event of a newer version, for which nobody vouches, is reported by name, kept, and ends nobody's work."""
         future = envelope(lost(1)).model_dump_json().replace("sample_lost:1", "sample_lost:99").encode()
         await self.put_garbage(bus, subject_of("test", SampleLost.kind), future)
         await bus.publish(envelope(lost(2), n=2))
