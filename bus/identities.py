@@ -7,16 +7,19 @@ the private ones lie one a file in a folder that is nobody else's, ``DIR/keys/pl
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bus.errors import IdentityError
+from bus.signing import Signer
 
 SUFFIX = ".nk"
+_SEED = re.compile(r"-----BEGIN USER NKEY SEED-----\s+(\S+)")
 READER = "reader"
-"""May read everything and write nothing."""
+"""May read everything, who listens included, and write nothing."""
 PROVISIONER = "provisioner"
 """May make and change the stream, and say nothing in it."""
 
@@ -42,6 +45,27 @@ class Identity:
             return {**options, "user_credentials": str(self.file)}
         _public(text, self.file)
         return {**options, "nkeys_seed_str": text.strip()}
+
+    def signer(self) -> Signer:
+        """What signs this identity's words.
+
+        Raises:
+            IdentityError: the file cannot be read, or holds no key.
+        """
+        return Signer(self._seed(), self.file)
+
+    def public_key(self) -> str:
+        """The public half of the key (``U…``).
+
+        Raises:
+            IdentityError: the file cannot be read, or holds no key.
+        """
+        return _public(self._seed(), self.file)
+
+    def _seed(self) -> str:
+        """The private key's seed, which credentials hold beside their JWT."""
+        text = _read(self.file)
+        return found[1] if (found := _SEED.search(text)) else text
 
 
 def inbox(name: str) -> str:
@@ -85,6 +109,15 @@ class KeyFolder:
         except OSError as error:
             raise IdentityError(f"Expected to keep the key of {name} in {self.folder}, got: {error}.") from error
         return _public(_read(path), path)
+
+    def public(self, name: str) -> str:
+        """The public key of somebody; empty where none lies here.
+
+        Raises:
+            IdentityError: what lies here is no key, or open to everybody.
+        """
+        path = self.folder / f"{name}{SUFFIX}"
+        return _public(_read(path), path) if path.exists() else ""
 
     def __contains__(self, name: str) -> bool:
         return (self.folder / f"{name}{SUFFIX}").exists()

@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
-from bus.accounts import FURNACE
+from bus.accounts import FURNACE, LIMITS, with_instruments
 from bus.errors import ServerStartError
 
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: loading after it can deadlock
@@ -62,13 +62,12 @@ def _configuration(store: Path, run: Path, port: int, mqtt: int | None, users: s
             f"listen: {quote(f'127.0.0.1:{port}')}",
             'http: "127.0.0.1:-1"',
             f"ports_file_dir: {quote(str(run))}",
-            "max_payload: 1MB",
-            "write_deadline: 30s",
+            *LIMITS,
             # acknowledgements come after fsync; the server's default is to fsync every two minutes
             # its limit is not three quarters of what is free today, or a lab could not start on a small disk
             f"jetstream {{ store_dir: {quote(str(store))}, sync_interval: always, max_file_store: {STORE_LIMIT} }}",
             *listener,
-            users,
+            users if mqtt is None else with_instruments(users),
         ]
     )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from agents.speakers import AGENTS, EVERYBODY, OTHERS
-from bus.accounts import Accounts
+from bus.accounts import LIMITS, Accounts, furnace
 from bus.identities import Identity, KeyFolder
+from contracts.event import Event
+from ops.seats.book import read_seats
 
 KEYS = "keys"
 """Folder of the private keys in the folder of a run."""
@@ -22,19 +25,58 @@ _HEAD = """\
 
 server_name: athanor
 listen: "0.0.0.0:4222"
-max_payload: 1MB
-write_deadline: 30s
+@LIMITS@
 # an acknowledgement means "on disk"; the server's default is to sync every two minutes
 jetstream { store_dir: "/var/lib/nats", sync_interval: always, max_file_store: 1TB }
-# instruments over MQTT; give them a listener with TLS, and a password, where they are not on this machine
+# instruments over MQTT; give them a listener with TLS, and a password, where they are not on this machine. Add the
+# user furnace from the end of this file to the users then: without MQTT there is none.
 # mqtt { listen: "127.0.0.1:1883", no_auth_user: furnace }
 
-"""
+""".replace("@LIMITS@", "\n".join(LIMITS))
+
+Kinds = tuple[type[Event], ...]
 
 
-def accounts_of(campaign: str) -> Accounts:
+def speakers_of(campaign: str, keys: KeyFolder | Identity | Path | None) -> Mapping[str, tuple[str, Kinds]]:
+    """Everybody who may speak in a campaign: the lab's own people, and those in its book of seats.
+
+    The server's users and the roll in the log are made from it.
+
+    Args:
+        campaign: the campaign.
+        keys: its keys; a path is the folder of a run. Without a folder nobody's key is known.
+
+    Returns:
+        Speaker → public key (empty where none is known), and what he may say.
+
+    Raises:
+        IdentityError: a key cannot be used.
+        SeatError: the book of seats cannot be used.
+    """
+    del campaign  # a seat is a seat in every campaign that is worked on with these keys
+    folder = keys_of(keys) if isinstance(keys, Path) else keys
+    said: dict[str, Kinds] = {name: (*kinds, *EVERYBODY) for name, kinds in AGENTS.items()} | dict(OTHERS)
+    if not isinstance(folder, KeyFolder):
+        return {name: ("", kinds) for name, kinds in said.items()}
+    seats = {seat.name: seat for seat in read_seats(folder.folder)}
+    said |= {name: (*seat.kinds, *EVERYBODY) for name, seat in seats.items()}
+    return {
+        name: (folder.public(name) or (seats[name].public_key if name in seats else ""), kinds)
+        for name, kinds in said.items()
+    }
+
+
+def accounts_of(campaign: str, keys: KeyFolder | Path | None = None) -> Accounts:
     """Every agent says its kinds and that it is there; the others say theirs."""
-    return Accounts(campaign, {name: (*kinds, *EVERYBODY) for name, kinds in AGENTS.items()}, OTHERS)
+    speakers = speakers_of(campaign, keys)
+    folder = keys_of(keys) if isinstance(keys, Path) else keys
+    elsewhere = {n: key for n, (key, _) in speakers.items() if key and not (folder and n in folder)}
+    return Accounts(
+        campaign,
+        {name: kinds for name, (_, kinds) in speakers.items() if name not in OTHERS},
+        {name: kinds for name, (_, kinds) in speakers.items() if name in OTHERS},
+        elsewhere,
+    )
 
 
 def keys_of(folder: Path) -> KeyFolder:
@@ -44,7 +86,7 @@ def keys_of(folder: Path) -> KeyFolder:
 
 def users_of(campaign: str, folder: Path) -> str:
     """The users of the embedded server, whose keys are made if they are not there."""
-    return accounts_of(campaign).configuration(keys_of(folder))
+    return accounts_of(campaign, folder).configuration(keys_of(folder))
 
 
 def keys_at(path: Path | None) -> KeyFolder | Identity | None:
@@ -58,4 +100,5 @@ def example() -> str:
     """The configuration of a server of one's own with the same users as the embedded one, keys left open."""
     accounts = accounts_of("CAMPAIGN-1")
     blanks = {name: f"PUBLIC_KEY_OF_{name.upper()}" for name in accounts.leaves()}
-    return _HEAD + accounts.rendered(blanks)
+    instruments = "\n".join(f"#{line}" for line in furnace().splitlines())
+    return f"{_HEAD}{accounts.rendered(blanks)}\n# the user of instruments over MQTT\n{instruments}\n"

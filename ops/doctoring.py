@@ -187,14 +187,16 @@ def _keys(folder: Path) -> Finding:
 
 
 def _evidence(folder: Path) -> Finding:
-    from bus.ledger.alarms import ALARMS, read_alarms
+    from bus.ledger.alarms import ALARMS, read_cases
     from bus.ledger.keys import LEDGER
     from bus.ledger.tiles import CHECKPOINT
 
     ledger = folder / LEDGER
-    alarms = read_alarms(ledger)
+    cases = read_cases(ledger)
+    alarms = [case.alarm for case in cases if not case.over]
     if not alarms:
-        return Finding("alarms", True, f"none in {folder}")
+        over = f"; {len(cases)} of the past that are over" if cases else ""
+        return Finding("alarms", True, f"none in {folder}{over}")
     checkpoint = ledger / CHECKPOINT
     went_on = checkpoint.exists() and checkpoint.stat().st_mtime > (ledger / ALARMS).stat().st_mtime
     state = "and it was signed again since" if went_on else "and nothing was signed since"

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bus.ledger.alarms import Alarm, read_alarms
+from bus.identities import SUFFIX
+from bus.ledger.alarms import Alarm, Case, read_cases
 from bus.ledger.keys import KEYS, LEDGER, open_ring, read_verifiers, trusted_by
 from bus.ledger.locking import FolderLock
 from bus.ledger.note import ED25519
@@ -63,7 +64,8 @@ class Notary:
         witnessing: who witnesses.
         on_trouble: told what is not well and mends itself, or can be mended.
         on_alarm: told when the log or the ledger is not what was signed; this becomes an event by itself.
-        identity: the private key with which the writer reads; none on a server that lets anybody read.
+        identity: the private key with which the writer reads; its own in the folder's keys if there is one, and none
+            on a server that lets anybody read.
         size: entries that are signed; none before the first word.
         root: the root over them, in hexadecimal digits.
         cosigned: whether the witness has cosigned them.
@@ -161,17 +163,21 @@ class Notary:
                 await child.close()
 
     async def put_on_record(self, say: Callable[[LabTroubled, str], Awaitable[None]]) -> None:
-        """Says every alarm that this ledger ever had, for ever: some came when nothing could be said.
+        """Says every alarm that this ledger ever had, for ever: some came when nothing could be said; and their end.
 
         Args:
             say: stores an event under a name; said twice it is stored once.
         """
-        for alarm in await asyncio.to_thread(read_alarms, self.folder / LEDGER):
-            await say(_event(alarm), f"ledger/alarm/{alarm.name}")
+        for case in await asyncio.to_thread(read_cases, self.folder / LEDGER):
+            await say(_event(case.alarm), f"ledger/alarm/{case.name}")
+            if case.over:
+                await say(_end(case), f"ledger/alarm-over/{case.name}")
         while True:
             alarm = await self._alarms.get()
             try:
-                await say(_event(alarm), f"ledger/alarm/{alarm.name}")
+                cases = await asyncio.to_thread(read_cases, self.folder / LEDGER)
+                name = next((case.name for case in cases if case.alarm == alarm), alarm.name)
+                await say(_event(alarm), f"ledger/alarm/{name}")
             finally:
                 self._alarms.task_done()
 
@@ -215,8 +221,9 @@ class Notary:
     def _writer_words(self) -> Sequence[str]:
         words = ["-m", "bus.ledger", "--url", self.url, "--ledger", str(self.folder / LEDGER)]
         words += ["--keys", str(self.folder / KEYS)]
-        if self.identity is not None:
-            words += ["--identity", str(self.identity)]
+        own = self.folder / f"{KEYS}{SUFFIX}"  # beside the folder of what it signs with
+        if (identity := self.identity or (own if own.exists() else None)) is not None:
+            words += ["--identity", str(identity)]
         if self.witnessing.witness == BESIDE:
             return [*words, "--witness-card", str(self._card())]
         if self.witnessing.witness != NOBODY:
@@ -265,3 +272,7 @@ class Notary:
 
 def _event(alarm: Alarm) -> LabTroubled:
     return LabTroubled(trouble=TroubleKind.LEDGER, reason=alarm.detail)
+
+
+def _end(case: Case) -> LabTroubled:
+    return LabTroubled(trouble=TroubleKind.LEDGER, reason=case.end)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bus.errors import BusConnectionError, BusError
-from bus.identities import READER, Identity
+from bus.identities import Identity
 from bus.ledger.asking import Address, Asker, connection_to
 from bus.ledger.errors import LedgerError, SigningKeyError
 from bus.ledger.keys import publish_verifiers, read_verifiers
@@ -86,7 +86,7 @@ async def work(asked: argparse.Namespace) -> None:
         asker = Asker(lambda: address, partial(remember, asked.ledger, first=given is None))
     elif asked.witness_card:
         asker = Asker(lambda: Address.on(asked.witness_card), partial(remember, asked.ledger, first=False))
-    identity = Identity(READER, asked.identity, own_inbox=True) if asked.identity else None
+    identity = Identity(asked.identity.stem, asked.identity, own_inbox=True) if asked.identity else None
     ended, writers = asyncio.Event(), list[Writer]()
 
     def noticed(error: BusError) -> None:

@@ -1,24 +1,37 @@
 """The stream as the ledger reads it: every stored message, byte for byte, in order, without gaps.
 
-Nothing is decoded: dead letters and bytes that never were an event are evidence like everything else.
+Nothing is decoded: dead letters and bytes that never were an event are evidence like everything else. It is read
+message by message and without a consumer, so that whoever may only look can check it, and so that a server that makes
+no more consumers is no reason to believe that messages are missing.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
+import calendar
+import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import nats.errors
 from nats.aio.msg import Msg
 
-from bus.errors import GapError
-from bus.pulling import NANOSECONDS, ConsumerGoneError, position_of, pull
+from bus.errors import BusConnectionError, GapError, PermissionDeniedError, UnreadableLogError
 from bus.topology import STREAM
-from bus.wire import ApiError, Inbox, Wire
+from bus.wire import API, ApiError, Inbox, Wire, denial
 
+BATCH = 512
+"""Messages asked for at once: at their largest still half of what a connection may leave unread."""
+SILENCE = 5.0
+"""Seconds without an answer after which it is asked for again: it was lost with a connection."""
+SOON, LATER = 0.02, 0.25
+"""Seconds until it is looked for news again: at once after some, and less and less often without."""
 _NOT_FOUND = 404
 _MESSAGE_ID = "Nats-Msg-Id"
+_NOBODY, _NOTHING, _END = "503", "404", "204"
+_NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,12 @@ class StreamState:
     messages: int
     deleted: int
     config: dict[str, Any]
+    created: str = ""
+    """When it was made: another time is another stream."""
+
+
+class _AwayError(Exception):
+    """Nobody keeps the stream at this moment."""
 
 
 class Stream:
@@ -55,13 +74,19 @@ class Stream:
         self.wire = wire
 
     async def state(self) -> StreamState | None:
-        """What the server says of the stream; none if there is no such stream."""
+        """What the server says of the stream; none if there is no such stream.
+
+        Raises:
+            UnreadableLogError: the server does not say.
+        """
         try:
             told = await self.wire.api(f"STREAM.INFO.{STREAM}")
         except ApiError as error:
             if error.code == _NOT_FOUND:
                 return None
-            raise
+            raise UnreadableLogError("tell about the stream", str(error)) from error
+        except PermissionDeniedError as error:
+            raise UnreadableLogError("tell about the stream", str(error)) from error
         state = told["state"]
         return StreamState(
             int(state["first_seq"]),
@@ -69,6 +94,7 @@ class Stream:
             int(state["messages"]),
             int(state.get("num_deleted", 0)),
             told["config"],
+            str(told.get("created", "")),
         )
 
     async def read(self, start: int, stop: int) -> AsyncIterator[Stored]:
@@ -76,75 +102,124 @@ class Stream:
 
         Raises:
             GapError: a sequence is missing.
+            UnreadableLogError: the server does not let it be read.
         """
         expected = start
         while expected <= stop:
-            first = expected
-            async for message in self._consumed(expected, live=False):
-                stored = _stored(message)
-                if stored.sequence != expected:
-                    if expected == first:
-                        raise GapError(expected, stored.sequence)
-                    break  # lost on the way, or missing: a reader of its own will tell
+            try:
+                batch = await self._batch(expected, min(BATCH, stop - expected + 1))
+            except _AwayError:
+                if await self.state() is None:
+                    raise GapError(expected, expected - 1) from None
+                await asyncio.sleep(SOON)  # it is just coming up
+                continue
+            if not batch:
+                raise GapError(expected, expected - 1)
+            for stored in _dense(batch, expected):
                 yield stored
                 expected += 1
-                if expected > stop:
-                    return
 
     async def follow(self, start: int) -> AsyncIterator[Stored]:
-        """What is stored from `start` on, for ever. Ends when the consumer is lost: look at the stream, then go on.
+        """What is stored from `start` on, for ever. Ends when the stream is away, or another one: look at it then.
 
         Raises:
             GapError: a sequence is missing.
+            UnreadableLogError: the server does not let it be read.
         """
-        expected = start
-        async for message in self._consumed(start, live=True):
-            stored = _stored(message)
-            if stored.sequence != expected:
-                if expected == start:
-                    raise GapError(expected, stored.sequence)
+        expected, pause, made = start, SOON, await self.state()
+        while made is not None:
+            try:
+                batch = await self._batch(expected, BATCH)
+            except _AwayError:
                 return
-            yield stored
-            expected += 1
+            if not batch:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LATER)
+                continue
+            now = await self.state()
+            if now is None or now.created != made.created:
+                return
+            for stored in _dense(batch, expected):
+                yield stored
+                expected += 1
+            pause = SOON
 
-    async def _consumed(self, start: int, *, live: bool) -> AsyncIterator[Msg]:
-        """Messages of a consumer of our own from `start` on, until it is lost, or silent if not live.
+    async def _batch(self, start: int, count: int) -> list[Stored]:
+        """The first messages from `start` on; none if there is nothing there or behind it.
 
         Raises:
-            GapError: there is nothing at `start` or behind it, and it is not live.
+            UnreadableLogError: the server does not let it be read.
+            BusConnectionError: the connection was closed for good.
+            _AwayError: nobody keeps the stream.
         """
-        inbox = await Inbox.open(self.wire.client)
-        config = {
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": start,
-            "ack_policy": "none",
-            # readers may not delete consumers: this one goes by itself, soon after nobody asks it any more
-            "inactive_threshold": (60 if live else 5) * NANOSECONDS,
-            "replay_policy": "instant",
-            "mem_storage": True,  # the ledger knows by itself how far it is
-            "description": "the ledger",
-        }
-        made: dict[str, Any] = {}
-        try:
+        subject = f"{API}.DIRECT.GET.{STREAM}"
+        while True:
+            # with an inbox of its own: an answer to what was asked before a connection broke does not come here
+            inbox = await Inbox.open(self.wire.client)
             try:
-                made = await self.wire.api(f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
-            except ApiError:  # there is no such stream, or not yet
-                made = {}
-            if not live and int(made.get("num_pending", 0)) == 0:
-                raise GapError(start, start - 1)
-            if not made:
-                return
-            with contextlib.suppress(ConsumerGoneError):
-                async for message in pull(self.wire, made["name"], inbox, until_quiet=not live):
-                    yield message
-        finally:
-            await inbox.close()
+                await self._ask(subject, json.dumps({"seq": start, "batch": count}).encode(), inbox)
+                if (batch := await _gathered(inbox)) is not None:
+                    return batch
+            finally:
+                await inbox.close()
+            if (words := self.wire.denied.pop(subject.lower(), None)) is not None:
+                raise UnreadableLogError("let the stream be read", str(denial(subject, words)))
+
+    async def _ask(self, subject: str, body: bytes, inbox: Inbox) -> None:
+        if self.wire.client.is_closed:
+            raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
+        try:
+            await self.wire.client.publish(subject, body, inbox.subject)
+        except nats.errors.OutboundBufferLimitError:
+            await asyncio.sleep(LATER)  # the server is away for long: it goes out when that is over
+
+
+async def _gathered(inbox: Inbox) -> list[Stored] | None:
+    """Messages up to the end of a batch; none at all when the answer was lost.
+
+    Raises:
+        UnreadableLogError: the server refuses.
+        _AwayError: nobody keeps the stream.
+    """
+    batch = list[Stored]()
+    while (message := await inbox.next(SILENCE)) is not None:
+        headers = message.headers or {}
+        if "Nats-Sequence" in headers:
+            batch.append(_stored(message))
+            continue
+        status = headers.get("Status", "")
+        if status in {_END, _NOTHING}:
+            return batch
+        if status == _NOBODY:
+            raise _AwayError
+        raise UnreadableLogError("let the stream be read", f"{status} {headers.get('Description', '')}".strip())
+    return None
+
+
+def _dense(batch: list[Stored], expected: int) -> list[Stored]:
+    """The beginning of a batch without a gap; what is missing behind it is asked for again.
+
+    Raises:
+        GapError: its first message is another one.
+    """
+    if batch[0].sequence != expected:
+        raise GapError(expected, batch[0].sequence)
+    return [stored for n, stored in enumerate(batch) if stored.sequence == expected + n]
 
 
 def _stored(message: Msg) -> Stored:
-    place = position_of(message)
-    parts = message.reply.split(".")
-    nanoseconds = int(parts[7] if len(parts) < 11 else parts[9])  # see `position_of`, which loses some of them
+    headers = message.headers or {}
     return Stored(
-        place.sequence, message.subject, (message.headers or {}).get(_MESSAGE_ID, ""), nanoseconds, message.data
+        int(headers["Nats-Sequence"]),
+        headers["Nats-Subject"],
+        headers.get(_MESSAGE_ID, ""),
+        nanoseconds_of(headers["Nats-Time-Stamp"]),
+        message.data,
     )
+
+
+def nanoseconds_of(stamp: str) -> int:
+    """Nanoseconds since 1970 of a time as the server writes it, such as ``2026-12-01T08:33:41.21933Z``."""
+    whole, _, fraction = stamp.rstrip("Z").partition(".")
+    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    return seconds * _NANOSECONDS + int(fraction.ljust(9, "0")[:9])

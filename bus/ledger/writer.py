@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bus.errors import GapError
-from bus.ledger.alarms import Alarm, keep_alarm
+from bus.errors import GapError, UnreadableLogError
+from bus.ledger.alarms import Alarm, keep_alarm, refute
 from bus.ledger.asking import Asker, WitnessAwayError, WitnessRefusedError
 from bus.ledger.book import Book, DisagreementError
 from bus.ledger.comparing import check_counts, check_settings, compare, first_ranges
@@ -109,6 +109,7 @@ class Writer:
             compared += await self._confirmed(book, start, stop)
         await self._confirmed(book, 0, 0)
         self._patrolled = book.size if compared == book.size else 0
+        await self._refute(book)
         await self._meet_witness(book)
         checkpoint = book.checkpoint
         self.tell(
@@ -159,6 +160,9 @@ class Writer:
                 gaps += 1
                 if gaps >= CONFIRMED:
                     raise DisagreementError("missing", error.expected - 1, str(error)) from error
+            elif not following.cancelled() and isinstance(error := following.exception(), UnreadableLogError):
+                self._tell_once("trouble", str(error), about="reading")
+                await asyncio.sleep(AGAIN)
             elif not following.cancelled():
                 following.result()
             await asyncio.sleep(PAUSE)
@@ -179,10 +183,13 @@ class Writer:
     async def _confirmed(self, book: Book, start: int, stop: int) -> int:
         """Looks at counts, settings and messages; a server that is coming up is looked at again.
 
+        A server that does not let them be read says nothing about them: that is a trouble and no disagreement.
+
         Raises:
             DisagreementError: they disagree each time.
         """
-        for attempt in range(1, CONFIRMED + 1):
+        attempt = 1
+        while True:
             try:
                 state = await self.stream.state()
                 check_counts(state, book.checkpoint.size)
@@ -191,12 +198,17 @@ class Writer:
                         check_settings(state)
                     except DisagreementError as error:  # what is still stored must be kept all the more
                         self._alarm(Alarm.of(error))
-                return await compare(self.stream, book.entries(start, stop), start) if stop > start else 0
+                compared = await compare(self.stream, book.entries(start, stop), start) if stop > start else 0
             except DisagreementError:
                 if attempt == CONFIRMED:
                     raise
-                await asyncio.sleep(AGAIN)
-        raise AssertionError  # the last attempt returns or raises
+                attempt += 1
+            except UnreadableLogError as error:
+                self._tell_once("trouble", str(error), about="reading")
+            else:
+                self._told.discard("reading")
+                return compared
+            await asyncio.sleep(AGAIN)
 
     async def _patrol(self, book: Book) -> None:
         """Looks at the log as a whole, and reads one bundle of it again."""
@@ -326,11 +338,20 @@ class Writer:
             {"said": "signed", "size": checkpoint.size, "root": checkpoint.root.hex(), "cosigned": self._cosigned}
         )
 
-    def _tell_once(self, said: str, reason: str) -> None:
+    def _tell_once(self, said: str, reason: str, about: str = "") -> None:
         """Once until it is over."""
-        if said not in self._told:
-            self._told.add(said)
+        if (about or said) not in self._told:
+            self._told.add(about or said)
             self.tell({"said": said, "reason": reason})
+
+    async def _refute(self, book: Book) -> None:
+        """Tells which alarms of earlier lives are over: what they told of has just been looked at, and agrees."""
+        state = await self.stream.state()
+        for start, over in refute(self.place.ledger, book.size, state.last if state else 0):
+            if start is not None:
+                await self._confirmed(book, start, min(start + WIDTH, book.size))
+            with contextlib.suppress(OSError):  # a full disk: the next start tells it
+                over()
 
     def _alarm(self, alarm: Alarm, *, stopped: bool = False) -> None:
         if alarm.name in self._alarmed:

@@ -11,12 +11,14 @@ from typing import Any
 
 import aiomqtt
 import nats
+import nats.errors
 import pytest
+from nats.js.api import AckPolicy, ConsumerConfig
 
 from agents.runtime import Lab, Runtime
 from agents.speakers import EVERYBODY
 from agents.workers import Workers
-from bus.accounts import Accounts
+from bus.accounts import FURNACE, Accounts
 from bus.blobs import MemoryBlobs
 from bus.errors import BusConnectionError, BusError, IdentityError, PermissionDeniedError
 from bus.identities import PROVISIONER, READER, KeyFolder
@@ -157,7 +159,6 @@ async def test_whoever_has_no_key_may_read_and_not_write(
     await bus.publish(by("robot", lost(1)))
     stranger = await JetStreamBus.connect(server.url, MemoryBlobs())
     assert [r.envelope.data async for r in stranger.read()] == [lost(1)]
-    assert await stranger.acknowledged("test-robot") == 0
     async with asyncio.timeout(3):
         with pytest.raises(PermissionDeniedError):
             await stranger.publish(by("robot", lost(2), 2))
@@ -176,9 +177,87 @@ async def test_nobody_takes_what_comes_to_another(bus: JetStreamBus, server: Emb
             assert await refused(server.url, f"$JS.API.{call}.LEDGER.test-robot", {}, **options)
         assert await refused(server.url, "$JS.ACK.LEDGER.test-robot.1.1.1.1.1", {}, **options)
     bent = {"stream_name": "LEDGER", "config": {"name": "test-robot", "ack_policy": "none"}}
-    await refused(server.url, "$JS.API.CONSUMER.CREATE.LEDGER", bent)
+    assert await refused(server.url, "$JS.API.CONSUMER.CREATE.LEDGER", bent)
     assert (await bus.wire.api("CONSUMER.INFO.LEDGER.test-robot"))["config"] == before
     await subscription.close()
+
+
+PUSHING = {"deliver_subject": "instruments.furnace-1.question", "ack_policy": "none", "deliver_policy": "all"}
+
+
+@pytest.mark.parametrize("who", [None, READER, "console"])
+@pytest.mark.parametrize("config", [{"ack_policy": "explicit"}, PUSHING], ids=["pulling", "pushing"])
+async def test_whoever_hears_nothing_makes_no_consumer(
+    bus: JetStreamBus, server: EmbeddedServer, keys: KeyFolder, who: str | None, config: dict[str, Any]
+) -> None:
+    """Without the key of an agent nothing can be made that the server would have to keep, or that speaks elsewhere."""
+    options = keys.identity(who).options() if who else {}
+    body = {"stream_name": "LEDGER", "config": config}
+    for call in ("CREATE.LEDGER", "CREATE.LEDGER.mine", "CREATE.LEDGER.mine.lab.>", "DURABLE.CREATE.LEDGER.mine"):
+        assert await refused(server.url, f"$JS.API.CONSUMER.{call}", body | {"durable_name": "mine"}, **options)
+    assert (await bus.wire.api("STREAM.INFO.LEDGER"))["state"]["consumer_count"] == 0
+
+
+async def test_an_agent_makes_no_consumer_but_its_own(
+    bus: JetStreamBus, server: EmbeddedServer, keys: KeyFolder
+) -> None:
+    """With the key of an agent there is one consumer to be had, under one name."""
+    options = keys.identity("robot").options()
+    for name in ("test-desk", "test-robot2", "evil"):
+        body = {"stream_name": "LEDGER", "config": {"durable_name": name, "name": name, "ack_policy": "explicit"}}
+        assert await refused(server.url, f"$JS.API.CONSUMER.CREATE.LEDGER.{name}", body, **options)
+    assert await refused(server.url, "$JS.API.CONSUMER.CREATE.LEDGER", body, **options)
+    assert (await bus.wire.api("STREAM.INFO.LEDGER"))["state"]["consumer_count"] == 0
+
+
+async def test_high_level_calls_of_a_client_library_work(
+    bus: JetStreamBus, server: EmbeddedServer, keys: KeyFolder
+) -> None:
+    """What libraries ask before they subscribe is granted to an agent: the account, the stream, its own consumer."""
+    await bus.publish(by("robot", lost(1)))
+    client = await nats.connect(server.url, **keys.identity("desk").options())
+    stream = client.jetstream(timeout=3)
+    assert (await stream.account_info()).streams == 1
+    assert await stream.find_stream_name_by_subject("lab.test.synthesis.sample_lost") == "LEDGER"
+    config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT)
+    pull = await stream.pull_subscribe("lab.test.synthesis.sample_lost", durable="test-desk", config=config)
+    (message,) = await pull.fetch(1, timeout=5)
+    await message.ack_sync()
+    assert (await pull.consumer_info()).ack_floor.stream_seq == 1
+    await client.close()
+
+
+@pytest.mark.parametrize("mqtt", [None, -1], ids=["without MQTT", "with MQTT"])
+async def test_there_is_a_user_of_instruments_where_instruments_are(
+    tmp_path: Path, keys: KeyFolder, mqtt: int | None
+) -> None:
+    """The user with the empty password, who reaches every furnace, exists on a server that listens to MQTT only."""
+    server = await EmbeddedServer.start(tmp_path / "other", mqtt_port=mqtt, users=ACCOUNTS.configuration(keys))
+    url = server.url.replace("nats://", f"nats://{FURNACE}:@")
+    if mqtt is None:
+        with pytest.raises(nats.errors.Error, match="Authorization Violation"):
+            await nats.connect(url, allow_reconnect=False, error_cb=_passed_over)
+    else:
+        assert not await refused(url, "instruments.furnace-1.told", {})
+        assert await refused(url, "lab.test.synthesis.sample_lost", {})
+    await server.stop()
+
+
+async def _passed_over(_: Exception) -> None:
+    """Somebody else looks at it."""
+
+
+async def test_nobody_takes_all_of_the_server(server: EmbeddedServer) -> None:
+    """Connections, subscriptions on one of them, and what is sent at once have an end for everybody."""
+    told = server.about()
+    assert (told["max_connections"], told["max_payload"], told["max_control_line"]) == (512, 1024**2, 4096)
+    before = told["subscriptions"]
+    client = await nats.connect(server.url, error_cb=_passed_over)
+    for _ in range(400):
+        await client.subscribe("lab.>")
+    await client.flush()
+    assert server.about()["subscriptions"] - before <= 256
+    await client.close()
 
 
 async def test_an_unknown_key_is_not_let_in(server: EmbeddedServer, tmp_path: Path) -> None:
