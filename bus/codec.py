@@ -83,7 +83,7 @@ def _decoded_at_once(payload: bytes) -> Envelope | None:
     except ValidationError:
         return None
     object.__setattr__(said, "__class__", Envelope)  # it has the same fields: only now it is no other class
-    return cast(Envelope, said)
+    return cast("Envelope", said)
 
 
 def _validator(kind: bytes) -> SchemaValidator | None:
@@ -100,7 +100,7 @@ def _validator(kind: bytes) -> SchemaValidator | None:
         "data": (event, ...),
     }
     model = create_model(f"EnvelopeOf{event.__name__}", __base__=Words, **fields)
-    _VALIDATORS[kind] = validator = model.__pydantic_validator__
+    _VALIDATORS[kind] = validator = cast("SchemaValidator", model.__pydantic_validator__)  # its type allows for plugins
     return validator
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from bus.admitting import Admission, People
 from bus.blobs import BlobStore
-from bus.codec import decode
 from bus.errors import GapError, NoLogError, UndecodableEventError
 from bus.jetstream import JetStreamBus
 from bus.ledger.reaching import connected
@@ -25,7 +25,6 @@ from bus.server import EmbeddedServer
 from bus.subjects import is_dead_letter
 from bus.topology import STREAM
 from bus.wire import ApiError
-from contracts.errors import ContractError, MalformedEventError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,7 +45,7 @@ class Source(Protocol):
 
         Raises:
             GapError: a sequence number is missing.
-            UndecodableEventError: a newer Athanor has said something that this one would not understand.
+            NewerAthanorError: one of the lab's own people has said what only a newer Athanor understands.
         """
         ...
 
@@ -71,10 +70,18 @@ class BusSource:
 
 
 class LedgerSource:
-    """The past as the bundles of a ledger hold it; whether they are what was signed is for `ledger verify` to say."""
+    """The past as the bundles of a ledger hold it.
 
-    def __init__(self, folder: Path, blobs: Blobs) -> None:
-        self.folder, self._blobs = folder, blobs
+    Args:
+        folder: the ledger's.
+        blobs: the artefacts beside it.
+        people: who may say what in the part of the log before its first roll; everybody everything by default.
+        authentic: hands out only what leads to the signed root, and only as far as that was signed; without it, whether
+            the bundles are what was signed is for `ledger verify` to say.
+    """
+
+    def __init__(self, folder: Path, blobs: Blobs, people: People | None = None, *, authentic: bool = False) -> None:
+        self.folder, self._blobs, self.people, self.authentic = folder, blobs, people, authentic
 
     @property
     def blobs(self) -> Blobs:
@@ -84,31 +91,51 @@ class LedgerSource:
     async def events(
         self, stop: int | None = None, *, passed_over: PassedOver = lambda _: None
     ) -> AsyncIterator[Recorded]:
-        """All events in order."""
+        """All events in order.
+
+        Raises:
+            LedgerError: where it is `authentic`: a bundle is not what was signed.
+        """
+        for recorded in self.recorded(stop, passed_over=passed_over):
+            yield recorded
+
+    def recorded(self, stop: int | None = None, *, passed_over: PassedOver = lambda _: None) -> Iterator[Recorded]:
+        """The same for whoever need not wait for anything."""
         from bus.ledger.entry import Digest, decode_entry
+
+        admit, expected = Admission(self.people).admit, 0
+        dead: dict[str, bool] = {}
+        for bundle in self._bundles(stop):
+            for content in bundle:
+                expected += 1
+                sequence, subject, _, time, payload = decode_entry(content)
+                if sequence != expected:
+                    raise GapError(expected, sequence)
+                if stop is not None and sequence > stop:
+                    return
+                if (is_dead := dead.get(subject)) is None:
+                    is_dead = dead[subject] = is_dead_letter(subject)
+                if is_dead:
+                    continue
+                if isinstance(payload, Digest):
+                    passed_over(UndecodableEventError(sequence, f"{payload.size} bytes of a stranger", subject))
+                    continue
+                try:
+                    admitted = admit(sequence, subject, payload)
+                except UndecodableEventError as error:
+                    passed_over(error)
+                    continue
+                at = EPOCH + timedelta(microseconds=time // 1000)
+                yield Recorded(sequence, subject, admitted.envelope, payload, at, signed=admitted.signed)
+
+    def _bundles(self, stop: int | None) -> Iterator[list[bytes]]:
+        from bus.ledger.authentic import Authentic
         from bus.ledger.tiles import TileStore
 
+        if self.authentic:
+            return Authentic.open(self.folder).bundles(stop)
         store = TileStore(self.folder)
-        for index, content in enumerate(store.entries(0, store.extent()), 1):
-            entry = decode_entry(content)
-            if entry.sequence != index:
-                raise GapError(index, entry.sequence)
-            if stop is not None and index > stop:
-                return
-            if is_dead_letter(entry.subject):
-                continue
-            if isinstance(entry.payload, Digest):
-                passed_over(UndecodableEventError(index, f"{entry.payload.size} bytes of a stranger"))
-                continue
-            try:
-                envelope = decode(entry.payload)
-            except MalformedEventError as error:
-                passed_over(UndecodableEventError(index, str(error)))
-                continue
-            except ContractError as error:
-                raise UndecodableEventError(index, str(error)) from error
-            at = EPOCH + timedelta(microseconds=entry.time // 1000)
-            yield Recorded(index, entry.subject, envelope, entry.payload, at)
+        return store.bundles(store.extent())
 
 
 @asynccontextmanager

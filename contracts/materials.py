@@ -70,8 +70,8 @@ class Sublattice(Words):
     @field_validator("species")
     @classmethod
     def _each_once(cls, species: tuple[Species, ...]) -> tuple[Species, ...]:
-        seen = [s.element for s in species]
-        if len(set(seen)) != len(seen):
+        if len({s.element for s in species}) != len(species):
+            seen = [s.element for s in species]
             raise ValueError(f"expected each element once on a sublattice, got {seen}")
         return species
 
@@ -97,8 +97,7 @@ class Composition(Words):
         labels = [s.label for s in self.sublattices]
         if len(set(labels)) != len(labels):
             raise ValueError(f"expected each sublattice once, got {labels}")
-        charge = self.charge
-        if charge != 0:
+        if charge := self.charge:
             raise ValueError(
                 f"expected charges that cancel, got {float(charge):+g} e per formula unit of {self.formula}: "
                 "change the shares or the oxidation states"
@@ -110,7 +109,10 @@ class Composition(Words):
         """Net charge of one formula unit in elementary charges, exact."""
         above, below = 0, 1  # in whole numbers, for every event that names a composition is checked when it is read
         for site in self.sublattices:
-            divisor, charges = site.divisor, sum([s.parts * s.oxidation_state for s in site.species])
+            divisor = charges = 0
+            for s in site.species:
+                divisor += s.parts
+                charges += s.parts * s.oxidation_state
             above, below = above * divisor + site.multiplicity * charges * below, below * divisor
         return Rational(above, below)
 

@@ -31,6 +31,7 @@ _HEAD = struct.Struct(">BBQQH")
 _LENGTH = struct.Struct(">H")
 _DIGEST = struct.Struct(">I32s")
 _PAYLOAD, _ID = 1, 2
+_MARKS = (0, _PAYLOAD, _PAYLOAD | _ID)
 _FIXED = _HEAD.size + _LENGTH.size
 
 
@@ -129,17 +130,16 @@ def decode_entry(content: bytes) -> Entry:
         raise FutureEntryError(content[0], FORM)
     try:
         _, digested, sequence, time, length = _HEAD.unpack_from(content)
-        where = content[_HEAD.size : _HEAD.size + length]
         at = _HEAD.size + length
-        (named,) = _LENGTH.unpack_from(content, at)
-    except struct.error:
+        begin = at + _LENGTH.size
+        end = begin + (content[at] << 8 | content[at + 1])
+    except (struct.error, IndexError):
         raise EntryError(f"Expected an entry of at least {_FIXED} bytes, got {len(content)}: it was cut.") from None
-    begin = at + _LENGTH.size
-    name, kept = content[begin : begin + named], content[begin + named :]
-    if len(name) != named or len(content) > MAX_ENTRY or digested not in (0, _PAYLOAD, _PAYLOAD | _ID) or not sequence:
+    if not end <= len(content) <= MAX_ENTRY or digested not in _MARKS or not sequence:
         raise EntryError(f"Expected an entry, got {len(content)} bytes whose lengths and marks contradict each other.")
+    where, name, kept = content[_HEAD.size : at], content[begin:end], content[end:]
     if not digested:
-        return Entry(sequence, _text(where), _text(name), time, kept)
+        return Entry._make((sequence, _text(where), _text(name), time, kept))
     return _digested(digested, Entry(sequence, _text(where), "", time, b""), name, kept)
 
 

@@ -12,6 +12,7 @@
         │   └── TileConflictError   is published and would change
         ├── NoteError               text that is no signed note
         │   └── SignatureError      nobody trusted has signed it, or a signature is wrong
+        ├── RootError               tiles that do not lead to the signed root
         ├── ProofError              bytes that are no proof, or a proof that proves nothing
         ├── SigningKeyError         a key that cannot be used
         ├── RepairError             the log cannot be restored from this ledger
@@ -93,6 +94,10 @@ class NoteError(LedgerError):
 
 class SignatureError(NoteError):
     """Nobody who is trusted has signed a note, or a signature is wrong."""
+
+
+class RootError(LedgerError):
+    """The tiles of a ledger do not lead to the root that was signed."""
 
 
 class ProofError(LedgerError):

@@ -1,18 +1,20 @@
-"""What the events of a ledger say: each obeys its schema, stands at its place under its names, after its cause."""
+"""What the events of a ledger say together: each stands after its cause, and none says two things under one id."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-from bus.codec import decode
-from bus.ledger.entry import Digest, Entry, decode_entry
-from bus.ledger.errors import EntryError, FutureEntryError
+from bus.ledger.entry import Digest, decode_entry
+from bus.ledger.errors import EntryError
+from bus.ledger.examining import NOBODY, Artefact, Examined, Examiner, Faultless, Message
 from bus.ledger.findings import Findings, Kind
-from bus.subjects import is_dead_letter, subject_of
-from contracts.errors import ContractError, FutureVersionError
+from bus.signing import split
+from bus.subjects import is_dead_letter
 
 _BUCKETS, _SHORT = 1 << 16, 14
+_ID = len(NOBODY)
 
 
 class Identities:
@@ -40,14 +42,26 @@ class Identities:
 
 
 class Events:
-    """Looks at the entries of a ledger, in order."""
+    """Looks at the entries of a ledger, in order.
+
+    Attributes:
+        said: (speaker, whether signed) → events.
+        artefacts: digest → the first event that names it.
+    """
 
     def __init__(self, findings: Findings) -> None:
+        self.said: Counter[tuple[str, bool]] = Counter()
+        self.artefacts: dict[bytes, Artefact] = {}
         self._findings = findings
+        self._examiner = Examiner()
         self._seen = Identities()
         self._repeated: dict[str, int] = {}
-        self._causeless: list[tuple[int, UUID]] = []
+        self._causeless: list[tuple[int, bytes]] = []
         self._missed = False
+
+    def know(self, rolls: Iterable[Message]) -> None:
+        """Takes the rolls of the log before their places are reached."""
+        self._examiner = Examiner(rolls)
 
     def miss(self) -> None:
         """Some entries cannot be looked at: whose cause is nowhere may have had it there."""
@@ -55,51 +69,43 @@ class Events:
 
     def look(self, index: int, content: bytes) -> None:
         """Looks at one entry."""
-        try:
-            entry = decode_entry(content)
-        except FutureEntryError as error:
-            self._findings.add(index, Kind.NEWER, str(error))
-            self.miss()
-            return
-        except EntryError as error:
-            self._findings.add(index, Kind.EVENT, str(error))
-            self.miss()
-            return
-        if entry.sequence != index + 1:
-            self._findings.add(
-                index,
-                Kind.SEQUENCE,
-                f"Expected sequence {index + 1} at index {index}, got {entry.sequence}: an entry is missing, "
-                "doubled or out of place.",
-            )
-        if not is_dead_letter(entry.subject):
-            self._read(index, entry)
+        told = self._examiner.look(index, content)
+        for problem in told.problems:
+            self._findings.add(problem.index, problem.kind, problem.detail)
+        self._missed |= told.missed
+        if told.speaker:
+            self.said[told.speaker, told.signed] += 1
+        self._refer(told.artefacts)
+        self._place(index, told)
 
-    def _read(self, index: int, entry: Entry) -> None:
-        if isinstance(entry.payload, Digest):
-            self._findings.add(index, Kind.EVENT, f"Expected an event, got {entry.payload.size} bytes of a stranger.")
-            return
-        try:
-            envelope = decode(entry.payload)
-        except ContractError as error:
-            self._findings.add(index, Kind.NEWER if isinstance(error, FutureVersionError) else Kind.EVENT, str(error))
-            self._remember(entry.id)
-            return
-        if entry.subject != (own := subject_of(envelope.campaign, envelope.type)):
-            self._findings.add(index, Kind.SUBJECT, f"Expected {envelope.type} under {own}, got {entry.subject}.")
-        if entry.id != str(envelope.id):
-            self._findings.add(index, Kind.ID, f"Expected event {envelope.id} under its id, got {entry.id!r}.")
-        if envelope.causationid is not None and envelope.causationid.bytes not in self._seen:
-            self._causeless.append((index, envelope.causationid))
-        if not self._seen.add(envelope.id.bytes):
-            self._repeated[str(envelope.id)] = index
+    def take(self, start: int, told: Faultless) -> None:
+        """Takes a whole bundle that somebody has examined."""
+        self.said.update(told.said)
+        self._refer(told.artefacts)
+        identities, causes, seen = told.identities, told.causes, self._seen
+        for at in range(0, len(identities), _ID):
+            cause, identity = causes[at : at + _ID], identities[at : at + _ID]
+            if cause != NOBODY and cause not in seen:
+                self._causeless.append((start + at // _ID, cause))
+            if identity != NOBODY and not seen.add(identity):
+                self._repeated[str(UUID(bytes=identity))] = start + at // _ID
 
-    def _remember(self, message_id: str | Digest) -> None:
-        """Keeps the id of a message that cannot be read: others may name it as their cause."""
-        try:
-            self._seen.add(UUID(str(message_id)).bytes)
-        except ValueError:
-            self.miss()
+    def _place(self, index: int, told: Examined) -> None:
+        if told.cause != NOBODY and told.cause not in self._seen:
+            self._causeless.append((index, told.cause))
+        if (told.is_event or told.identity != NOBODY) and not self._seen.add(told.identity) and told.is_event:
+            self._repeated[str(UUID(bytes=told.identity))] = index
+
+    def _refer(self, artefacts: Iterable[Artefact]) -> None:
+        for artefact in artefacts:
+            first = self.artefacts.setdefault(bytes.fromhex(artefact.sha256), artefact)
+            if first.size != artefact.size:
+                self._findings.add(
+                    artefact.said_at,
+                    Kind.ARTEFACT,
+                    f"Expected {artefact.name} (SHA-256 {artefact.sha256}) to have {first.size} bytes, as the event "
+                    f"at index {first.said_at} says, got {artefact.size}.",
+                )
 
     def finish(self, entries: Iterator[bytes]) -> None:
         """Says what can only be known at the end.
@@ -108,16 +114,20 @@ class Events:
             entries: all entries once more; only read when an id was seen twice.
         """
         for index, cause in self._causeless:
-            behind = cause.bytes in self._seen
+            behind = cause in self._seen
             if self._missed and not behind:
                 continue
             fate = "it stands behind its effect" if behind else "it is not in the ledger"
-            self._findings.add(index, Kind.CAUSE, f"Expected the cause {cause} before index {index}; {fate}.")
+            name = UUID(bytes=cause)
+            self._findings.add(index, Kind.CAUSE, f"Expected the cause {name} before index {index}; {fate}.")
         if self._repeated:
             self._compare_repetitions(entries)
 
     def _compare_repetitions(self, entries: Iterator[bytes]) -> None:
-        """An event that was said again, after the broker had forgotten the first time, must say the same."""
+        """An event that was said again, after the broker had forgotten the first time, must say the same.
+
+        A key may have been exchanged in between, so what is compared is what was said and not the signature on it.
+        """
         first: dict[str, tuple[int, bytes | Digest]] = {}
         for index, content in enumerate(entries):
             try:
@@ -126,8 +136,9 @@ class Events:
                 continue
             if isinstance(entry.id, Digest) or entry.id not in self._repeated or is_dead_letter(entry.subject):
                 continue
-            began, said = first.setdefault(entry.id, (index, entry.payload))
-            if said != entry.payload:
+            body = entry.payload if isinstance(entry.payload, Digest) else split(entry.payload)[0]
+            began, said = first.setdefault(entry.id, (index, body))
+            if said != body:
                 self._findings.add(
                     index,
                     Kind.ID,

@@ -39,8 +39,14 @@ class Kind(StrEnum):
     """An event was published under a subject that is not its own."""
     ID = "id"
     """An event stands under the id of another one."""
+    FORGED = "forged"
+    """Somebody has said it who may not, or it lacks the signature of who may."""
+    ARTEFACT = "artefact"
+    """An artefact is missing, or is not the one that an event names."""
     CAUSE = "cause"
     """The cause of an event does not stand before it."""
+    STRAY = "stray"
+    """A file stands where readers look for a tile or bundle, and nobody has signed what is in it."""
     ROLLBACK = "rollback"
     """The ledger is shorter than somebody has seen it."""
     SPLIT = "split view"
@@ -71,6 +77,8 @@ class Findings:
     """Those that are told."""
     untold: int = 0
     """How many more there are."""
+    notes: list[str] = field(default_factory=list)
+    """What is no fault and worth knowing."""
 
     def add(self, index: int | None, kind: Kind, detail: str) -> None:
         """Keeps a problem."""
@@ -104,6 +112,12 @@ class Verdict:
     """Verifier keys of witnesses that have cosigned, each with its time."""
     compared: int = 0
     """Messages of the stream that were compared."""
+    said: tuple[tuple[str, int, int], ...] = ()
+    """Speakers, each with how many events his key has signed, and how many are unsigned."""
+    artefacts: int = 0
+    """Artefacts whose content was compared with the digest that an event names."""
+    notes: tuple[str, ...] = ()
+    """What is no fault and worth knowing."""
 
     @property
     def ok(self) -> bool:
@@ -125,11 +139,28 @@ class Verdict:
             "signers": list(self.signers),
             "witnesses": [{"key": key, "time": time} for key, time in self.witnesses],
             "compared": self.compared,
+            "said": {name: {"signed": signed, "unsigned": unsigned} for name, signed, unsigned in self.said},
+            "artefacts": self.artefacts,
+            "notes": list(self.notes),
             "problems": [{"index": p.index, "kind": str(p.kind), "detail": p.detail} for p in self.problems],
             "more_problems": self.untold,
         }
 
 
 def in_order(problems: list[Problem]) -> tuple[Problem, ...]:
-    """The first bad index first; what concerns the ledger as a whole comes last."""
-    return tuple(sorted(problems, key=lambda p: (p.index is None, p.index or 0)))
+    """The cause before what follows from it.
+
+    That nobody has signed what is checked comes first; then the first bad index, and of what is wrong there what led to
+    the rest; what else concerns the ledger as a whole comes last.
+    """
+    return tuple(
+        sorted(problems, key=lambda p: (p.kind not in _FIRST, p.index is None, p.index or 0, _RANKS.get(p.kind, 0)))
+    )
+
+
+DAMAGE = (Kind.MISSING, Kind.DAMAGED, Kind.ENTRY, Kind.TILE, Kind.ROOT)
+"""What is wrong with files; other things follow from it."""
+_FIRST = (Kind.CHECKPOINT, Kind.SIGNATURE)
+_CONTENTS = (Kind.SEQUENCE, Kind.EVENT, Kind.NEWER, Kind.SUBJECT, Kind.FORGED, Kind.ID, Kind.CAUSE, Kind.ARTEFACT)
+_OTHERS = (Kind.ROLLBACK, Kind.SPLIT, Kind.STREAM, Kind.STRAY, Kind.COSIGNATURE, Kind.FOREIGN)
+_RANKS = {kind: rank for rank, kind in enumerate((*DAMAGE, *_CONTENTS, *_OTHERS))}

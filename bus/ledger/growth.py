@@ -76,13 +76,17 @@ class Growth:
     def append_tile(self, leaves: Sequence[bytes]) -> None:
         """Adds the hashes of 256 entries at once, behind a full tile; cheaper than one by one."""
         assert len(leaves) == WIDTH  # noqa: S101  the caller's arithmetic
-        assert self.size % WIDTH == 0  # noqa: S101  the same
         self._ready[tile_path(0, self.size // WIDTH)] = b"".join(leaves)
+        self.append_bundle(combine(leaves))
+
+    def append_bundle(self, node: bytes) -> None:
+        """Adds 256 entries by the hash over them, behind a full tile; their own tile is not made."""
+        assert self.size % WIDTH == 0  # noqa: S101  the caller's arithmetic
         self.size += WIDTH
         if not self._rows:
             self._rows.append(_Row(0))
         self._rows[0].full += 1
-        self._push(1, combine(leaves))
+        self._push(1, node)
 
     def _push(self, level: int, node: bytes) -> None:
         if level == len(self._rows):
@@ -107,6 +111,11 @@ class Growth:
     def frontier(self) -> Frontier:
         """The same tree, to grow apart from this one."""
         return Frontier(self.size, [peak for row in reversed(self._rows) for peak in row.frontier.peaks])
+
+    def edge(self) -> list[bytes]:
+        """Hashes of the entries that stand in no full bundle yet."""
+        row = bytes(self._rows[0].hashes) if self._rows else b""
+        return [row[at : at + HASH_SIZE] for at in range(0, len(row), HASH_SIZE)]
 
     def files(self) -> dict[str, bytes]:
         """What must be written before a checkpoint of this size: everything new that is full, and the partial edge."""

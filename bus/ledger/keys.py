@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.ledger.errors import NoteError, SigningKeyError
-from bus.ledger.note import ED25519, Note, Signer, Verifier
+from bus.ledger.files import read_regular
+from bus.ledger.note import ED25519, MAX_NOTE, Note, Signer, Verifier
 from bus.ledger.tiles import sync_folder
 
 LEDGER = "ledger"
@@ -152,7 +153,7 @@ def hand_overs(ledger: Path) -> list[tuple[Note, Verifier]]:
     numbered = [p for p in folder.iterdir() if _NUMBER.fullmatch(p.name)] if folder.is_dir() else []
     for path in sorted(numbered, key=lambda p: int(p.name)):
         try:
-            note = Note.parse(path.read_bytes())
+            note = Note.parse(read_regular(path, MAX_NOTE))
         except OSError as error:
             raise NoteError(f"Expected a key hand-over in {HAND_OVER}/{path.name}, got: {error.strerror}.") from None
         lines = note.text.split("\n")
@@ -172,10 +173,11 @@ def read_verifiers(ledger: Path) -> tuple[Verifier, ...]:
         SigningKeyError: there are none, or a line is no verifier key.
     """
     try:
-        lines = (ledger / VERIFIERS).read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError):
+        lines = read_regular(ledger / VERIFIERS, MAX_NOTE).decode().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        got = error.strerror if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) else ""
         raise SigningKeyError(
-            f"Expected verifier keys in {VERIFIERS} of the ledger, got no such file. Give them with --key."
+            f"Expected verifier keys in {VERIFIERS} of the ledger, got {got or 'no such file'}. Give them with --key."
         ) from None
     return tuple(Verifier.parse(line) for line in lines if line.strip())
 

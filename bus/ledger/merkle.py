@@ -57,12 +57,28 @@ class Frontier:
         peaks.append(leaf)
         self.size += 1
 
+    def append_subtree(self, node: bytes, level: int) -> None:
+        """Adds ``2**level`` leaves by the hash over them, behind as many as that goes into.
+
+        Raises:
+            ProofError: the tree does not end where such a subtree can stand.
+        """
+        if self.size & (1 << level) - 1:
+            raise ProofError(f"Expected a tree of a multiple of {1 << level} leaves, got {self.size}.")
+        peaks, carry = self.peaks, self.size >> level
+        while carry & 1:
+            node = _sha256(b"\x01" + peaks.pop() + node).digest()
+            carry >>= 1
+        peaks.append(node)
+        self.size += 1 << level
+
     def root(self) -> bytes:
         """Root hash of the tree so far."""
-        return _fold(self.peaks)
+        return fold(self.peaks)
 
 
-def _fold(peaks: Sequence[bytes]) -> bytes:
+def fold(peaks: Sequence[bytes]) -> bytes:
+    """Root over complete subtrees that stand beside each other, the largest first."""
     if not peaks:
         return EMPTY_ROOT
     root = peaks[-1]
@@ -86,7 +102,7 @@ def _subtree(start: int, stop: int, read: HashReader) -> bytes:
         level = (stop - start).bit_length() - 1
         peaks.append(read(level, start >> level))
         start += 1 << level
-    return _fold(peaks)
+    return fold(peaks)
 
 
 def root_hash(size: int, read: HashReader) -> bytes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from bus.ledger.checkpoint import Checkpoint
+from bus.ledger.crew import Crew
 from bus.ledger.errors import TileDamagedError, TileError, TileMissingError
 from bus.ledger.events import Events
+from bus.ledger.files import read_regular
 from bus.ledger.findings import Findings, Kind
 from bus.ledger.growth import Growth
 from bus.ledger.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, leaf_hash
-from bus.ledger.tiles import WIDTH, TileStore, place_of, whole_entries, widths
+from bus.ledger.tiles import HEIGHT, LARGEST, WIDTH, TileStore, place_of, whole_entries, widths
 
 
 class Sweep:
@@ -18,25 +20,39 @@ class Sweep:
 
     Attributes:
         roots: size → root over the first entries, at the sizes that were asked for.
+        roots_of_tiles: the same over the stored hashes, where they are others than those of the entries.
     """
 
     def __init__(self, store: TileStore, size: int, findings: Findings, events: Events | None) -> None:
         self._store, self._size, self._findings, self._events = store, size, findings, events
         self.roots: dict[int, bytes] = {0: EMPTY_ROOT}
+        self.roots_of_tiles: dict[int, bytes] = {}
         self._by_entries = Growth()
         self._by_tiles: Frontier | None = None
         """The tree of the stored hashes, from the first entry on that does not have its stored hash."""
         self._differing: list[int] = []
         self._tiles: list[tuple[int, str, int]] = []
 
-    def run(self, marks: Collection[int]) -> None:
+    def run(self, marks: Collection[int], crew: Crew) -> None:
         """Reads everything once.
 
         Args:
             marks: sizes of which the root is wanted.
+            crew: who examines bundles beforehand; those without faults and marks are not looked at again.
         """
-        for n, width in widths(self._size):
-            leaves = self._bundle(n, width)
+        if self._events is not None:
+            self._events.know(crew.rolls(self._size))
+        wanted = {-(-mark // WIDTH) - 1 for mark in marks}
+        for (n, width), told in zip(widths(self._size), crew.bundles(self._size), strict=True):
+            if told is not None and n not in wanted:
+                self._by_entries.append_bundle(told.node)
+                if self._by_tiles is not None:
+                    self._by_tiles.append_subtree(told.node, HEIGHT)
+                if self._events is not None:
+                    self._events.take(n * WIDTH, told)
+                self._compare_tiles(self._by_entries.take_full())
+                continue
+            leaves = self._bundle(n, width, marks)
             self._mark(n * WIDTH, leaves, marks)
             if width == WIDTH:
                 self._by_entries.append_tile(leaves)
@@ -48,26 +64,39 @@ class Sweep:
         if self._events is not None:
             self._events.finish(self._entries())
 
-    def judge(self, told: Checkpoint, known_good: int) -> None:
+    def entries_right(self, told: Checkpoint) -> bool:
+        """Whether the entries have the root that a checkpoint tells."""
+        return self._by_entries.size == told.size and self._by_entries.root() == told.root
+
+    def tiles_right(self, told: Checkpoint) -> bool:
+        """Whether the stored hashes have it, and the entries do not."""
+        return self._by_tiles is not None and self._by_tiles.root() == told.root
+
+    def reproduces(self, told: Checkpoint) -> bool:
+        """Whether either has it: then it is what was signed, whatever else somebody has seen."""
+        return self.entries_right(told) or self.tiles_right(told)
+
+    def judge(self, told: Checkpoint, known_good: int, *, blameless: bool = False) -> None:
         """Says who is right where entries, tiles and the signed root disagree.
 
         Args:
             told: the checkpoint.
             known_good: entries that an earlier checkpoint vouches for.
+            blameless: whether nobody has signed that root, so that the ledger need not have it.
         """
         findings = self._findings
-        if self._by_entries.size == told.size and self._by_entries.root() == told.root:
+        if self.entries_right(told):
             for index, path, at in self._tiles:
                 findings.add(index, Kind.TILE, f"Expected {path} to hold what was signed, got another hash {at}.")
             return
-        tiles_right = self._by_tiles is not None and self._by_tiles.root() == told.root
+        tiles_right = self.tiles_right(told)
         for index in self._differing:
             blame = "one that was altered" if tiles_right else "one that does not have the hash in its tile"
             findings.add(index, Kind.ENTRY, f"Expected the signed entry at index {index}, got {blame}.")
         if not self._differing:
             for index, path, at in self._tiles:
                 findings.add(index, Kind.ENTRY, f"Expected entries with the hashes in {path}, got another hash {at}.")
-        if not tiles_right and not findings.any(Kind.ENTRY, Kind.MISSING, Kind.DAMAGED):
+        if not tiles_right and not blameless and not findings.any(Kind.ENTRY, Kind.MISSING, Kind.DAMAGED):
             findings.add(
                 known_good,
                 Kind.ROOT,
@@ -76,7 +105,7 @@ class Sweep:
                 "anew, or the checkpoint is another one. Compare with the stream or another copy to find which.",
             )
 
-    def _bundle(self, n: int, width: int) -> list[bytes]:
+    def _bundle(self, n: int, width: int, marks: Collection[int]) -> list[bytes]:
         """Hashes of the entries of a bundle; where one is not there, its stored hash stands for it."""
         start = n * WIDTH
         stored, entries = self._stored_hashes(n, width), self._stored_entries(n, width)
@@ -95,6 +124,8 @@ class Sweep:
         if self._by_tiles is not None:
             for leaf in stored or leaves:
                 self._by_tiles.append(leaf)
+                if self._by_tiles.size in marks:
+                    self.roots_of_tiles[self._by_tiles.size] = self._by_tiles.root()
         return leaves
 
     def _mark(self, start: int, leaves: list[bytes], marks: Collection[int]) -> None:
@@ -121,7 +152,7 @@ class Sweep:
 
     def _before_damage(self, path: str, n: int, width: int) -> list[bytes]:
         try:
-            entries, _ = whole_entries((self._store.folder / path).read_bytes(), width)
+            entries, _ = whole_entries(read_regular(self._store.folder / path, LARGEST), width)
         except OSError:
             return []
         stored = self._stored_hashes(n, width)

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bus.ledger.errors import TileConflictError, TileDamagedError, TileMissingError
+from bus.ledger.files import read_regular
 from bus.ledger.merkle import HASH_SIZE, HashReader, combine
 
 WIDTH = 256
@@ -31,6 +32,8 @@ ENTRIES = "entries"
 _LENGTH = struct.Struct(">H")
 _PATH = re.compile(rf"tile/(?:{ENTRIES}|[0-9]|[1-5][0-9]|6[0-3])/(?:x[0-9]{{3}}/)*[0-9]{{3}}(?:\.p/[1-9][0-9]{{0,2}})?")
 _CACHED = 64
+LARGEST = WIDTH * (_LENGTH.size + 0xFFFF)
+"""Bytes of the largest file: a bundle of the largest entries; tiles and checkpoints are smaller."""
 
 
 def tile_path(level: int | str, n: int, width: int = WIDTH) -> str:
@@ -172,9 +175,18 @@ class TileStore:
             TileMissingError: a bundle is not there.
             TileDamagedError: a bundle is not whole.
         """
-        for n in range(start // WIDTH, -(-size // WIDTH)):
-            bundle = self.read_bundle(n, min(WIDTH, size - n * WIDTH))
+        for n, bundle in enumerate(self.bundles(size, start // WIDTH), start // WIDTH):
             yield from bundle[max(0, start - n * WIDTH) :]
+
+    def bundles(self, size: int, first: int = 0) -> Iterator[list[bytes]]:
+        """The entries of a log of that size, bundle by bundle, from the bundle of that number on.
+
+        Raises:
+            TileMissingError: a bundle is not there.
+            TileDamagedError: a bundle is not whole.
+        """
+        for n in range(first, -(-size // WIDTH)):
+            yield self.read_bundle(n, min(WIDTH, size - n * WIDTH))
 
     def hashes(self, size: int) -> HashReader:
         """Hashes of complete subtrees of a log of that size, from its tiles."""
@@ -255,11 +267,11 @@ class TileStore:
 
     def _read(self, path: str) -> bytes:
         try:
-            return (self.folder / path).read_bytes()
+            return read_regular(self.folder / path, LARGEST)
         except (FileNotFoundError, NotADirectoryError):
             raise TileMissingError(path) from None
         except OSError as error:
-            raise TileDamagedError(path, f"a file that cannot be read ({error.strerror})") from None
+            raise TileDamagedError(path, f"{error.strerror} when it was read") from None
 
     def _place(self, files: Mapping[str, bytes]) -> None:
         """Temporary file, fsync and rename for each, then fsync of each folder that has changed."""

@@ -31,10 +31,7 @@ async def ours(folder: Path) -> float:
     """Events per second from a ledger."""
     state: Counter[str] = Counter()
     began = time.process_time()
-    verdict = verify(folder, read_events=False)
-    if not verdict.ok:
-        raise RuntimeError(f"Expected a clean ledger, got {verdict}.")
-    async for recorded in LedgerSource(folder, MemoryBlobs()).events():
+    async for recorded in LedgerSource(folder, MemoryBlobs(), authentic=True).events():
         state[recorded.envelope.type] += 1
     took = time.process_time() - began
     if state.total() != EVENTS:

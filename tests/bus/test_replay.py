@@ -8,7 +8,7 @@ import pytest
 
 from bus.blobs import BlobStore, MemoryBlobs
 from bus.codec import encode
-from bus.errors import GapError, NoLogError, UndecodableEventError
+from bus.errors import GapError, NewerAthanorError, NoLogError
 from bus.jetstream import JetStreamBus
 from bus.ledger.entry import encode_entry
 from bus.ledger.reaching import connected
@@ -18,6 +18,7 @@ from bus.replay import BusSource, LedgerSource, Source, opened
 from bus.server import EmbeddedServer
 from bus.subjects import dead_letters, subject_of
 from contracts.envelope import Envelope
+from contracts.presence import Speaker, SpeakersListed
 from tests.agents.toys import lost
 from tests.contracts.examples import envelope
 
@@ -72,10 +73,15 @@ async def test_a_gap_is_not_read_over(tmp_path: Path) -> None:
 
 
 async def test_words_of_a_newer_athanor_are_not_passed_over(tmp_path: Path) -> None:
-    """What is not understood might matter: no half of a past is told."""
+    """What the roll vouches for and is not understood might matter: no half of a past is told. Others are passed over."""
     newer = encode(words(0)).replace(b"sample_lost:1", b"sample_lost:9")
-    with pytest.raises(UndecodableEventError, match="newer"):
-        await told(write(tmp_path, [(SUBJECT, newer)]))
+    _, passed_over = await told(write(tmp_path / "nobody's", [(SUBJECT, newer)]))
+    assert len(passed_over) == 1
+    lists = SpeakersListed(speakers=(Speaker(name="test", public_key="", says=("synthesis.sample_lost:9",)),))
+    roll = envelope(lists, n=7).model_copy(update={"source": "/agents/console"})
+    log = [(subject_of("test", lists.kind), encode(roll)), (SUBJECT, newer)]
+    with pytest.raises(NewerAthanorError, match="newer"):
+        await told(write(tmp_path / "ours", log))
 
 
 async def test_content_too_large_for_an_entry_is_passed_over(tmp_path: Path) -> None:
