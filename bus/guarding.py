@@ -17,6 +17,7 @@ from typing import Any
 
 from bus.errors import BusError, EvidenceAtRiskError, GapError
 from bus.jetstream import JetStreamBus
+from bus.listeners import Listeners
 from bus.reading import readable
 from bus.topology import STREAM, differences
 from bus.wire import ApiError
@@ -118,8 +119,10 @@ async def guard(bus: JetStreamBus, alarm: Alarm, watched: Watched, every: float 
     """
     before: Seen | None = None
     told_before: set[str] = set()
-    judged = watched.behind
+    judged, listeners = watched.behind, Listeners(bus)
     while True:
+        for words in await listeners.look():
+            await alarm(words)
         told = await _look(bus)
         if compare(told, before, bus.highest):
             await asyncio.sleep(AGAIN)

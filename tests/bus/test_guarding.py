@@ -160,3 +160,20 @@ def test_each_loss_is_found(now: dict[str, Any], acknowledged: int, words: str) 
     assert not compare(told(), before, 9)
     found = [d for d in compare(now, before, acknowledged) if d.grave]
     assert words in "; ".join(d.words for d in found)
+
+
+async def test_a_consumer_that_pushes_is_removed_and_told(bus: JetStreamBus) -> None:
+    """What would deliver events to an instrument by itself is gone soon, with an alarm; what is asked for stays."""
+    furnace = "instruments.furnace-1.question"
+    await bus.make_consumer("test-robot", ["lab.>"], 0)
+    config = {"durable_name": "evil", "deliver_subject": furnace, "deliver_policy": "new", "ack_policy": "none"}
+    await bus.wire.api("CONSUMER.DURABLE.CREATE.LEDGER.evil", {"stream_name": "LEDGER", "config": config})
+    watching = guarded(bus)
+    async with asyncio.timeout(20):
+        while not (told := await alarms(bus)):
+            await asyncio.sleep(0.02)
+    watching.cancel()
+    assert f'got evil, which pushes what is stored to "{furnace}"' in told[0]
+    assert "It was removed" in told[0]
+    names = (await bus.wire.api("CONSUMER.NAMES.LEDGER"))["consumers"]
+    assert names == ["test-robot"]
