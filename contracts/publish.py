@@ -1,23 +1,36 @@
 """The published face of the contracts: JSON Schemas, an AsyncAPI 3 document and the event catalogue.
 
 All three come from the classes and are committed; a test makes them anew and compares, so that no
-contract changes without being seen. A schema of an older version is never written again.
+contract changes without being seen. A schema of an older version is never written again, and one that is
+committed only with the same meaning: what it lets pass stays the same, words about it may get better.
+
+Only keywords of JSON Schema 2020-12 are used, so that strict validators take the schemas. A unit, for which the
+standard has no keyword, ends the description: ``Unit: K.``, in UCUM's spelling.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from contracts.catalogue import CONVERSATIONS, kinds
 from contracts.envelope import Envelope, schema_uri
+from contracts.errors import CatalogueError
 from contracts.event import Event
 
 HERE = Path(__file__).parent
 SCHEMAS = HERE / "schemas"
 ASYNCAPI = HERE / "asyncapi.yaml"
 README = HERE / "README.md"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+ANNOTATIONS = frozenset({"title", "description", "unit"})
+"""Keywords of ours that let nothing pass and hold nothing up."""
+_NAMED = frozenset({"properties", "patternProperties", "$defs"})
+"""Keywords that give schemas names of our own."""
+_VALUES = frozenset({"default", "const", "enum", "required"})
+"""Keywords that hold values and no schemas."""
 BEGIN, END = "<!-- catalogue: begin -->", "<!-- catalogue: end -->"
 
 
@@ -26,12 +39,46 @@ def schema_file(kind: str, version: int) -> str:
     return f"{kind}.{version}.json"
 
 
+def _everywhere(change: Callable[[dict[str, Any]], dict[str, Any]], schema: Any) -> Any:
+    """A schema in which each schema is changed, the innermost first."""
+    if isinstance(schema, list):
+        return [_everywhere(change, part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts: dict[str, Any] = {}
+    for keyword, part in schema.items():
+        if keyword in _NAMED:
+            parts[keyword] = {name: _everywhere(change, named) for name, named in part.items()}
+        else:
+            parts[keyword] = part if keyword in _VALUES else _everywhere(change, part)
+    return change(parts)
+
+
+def _with_unit_in_words(schema: dict[str, Any]) -> dict[str, Any]:
+    if (unit := schema.get("unit")) is None:
+        return schema
+    told = f"{schema.get('description', '')} Unit: {unit}.".strip()
+    return {k: v for k, v in schema.items() if k != "unit"} | {"description": told}
+
+
+def standard(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema in keywords of the standard alone."""
+    told: dict[str, Any] = _everywhere(_with_unit_in_words, schema)
+    return told
+
+
+def meaning(schema: dict[str, Any]) -> dict[str, Any]:
+    """What a schema lets pass, without the words about it. It never changes for a released kind@version."""
+    bare: dict[str, Any] = _everywhere(lambda s: {k: v for k, v in s.items() if k not in ANNOTATIONS}, schema)
+    return bare
+
+
 def json_schema(event: type[Event]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of one event class."""
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "$id": schema_uri(event.kind, event.version),
-        **event.model_json_schema(mode="serialization"),
+        **standard(event.model_json_schema(mode="serialization")),
     }
 
 
@@ -40,9 +87,9 @@ def _envelope_schema() -> dict[str, Any]:
     schema["properties"]["data"] = {"type": "object", "description": "The fact; see the schema of its kind."}
     schema.pop("$defs", None)
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "$id": "urn:athanor:envelope:1",
-        **schema,
+        **standard(schema),
     }
 
 
@@ -84,7 +131,10 @@ def asyncapi() -> str:
             "payload": {
                 "allOf": [
                     {"$ref": "schemas/envelope.json"},
-                    {"properties": {"data": {"$ref": f"schemas/{schema_file(event.kind, event.version)}"}}},
+                    {
+                        "type": "object",
+                        "properties": {"data": {"$ref": f"schemas/{schema_file(event.kind, event.version)}"}},
+                    },
                 ]
             },
         }
@@ -143,13 +193,25 @@ def readme(current: str) -> str:
     return f"{head}{BEGIN}\n\n{catalogue_table()}\n{END}{tail}"
 
 
-def write() -> list[Path]:
-    """Writes all published files and returns their paths."""
-    SCHEMAS.mkdir(exist_ok=True)
-    written: list[Path] = []
-    for name, content in schema_files().items():
-        (SCHEMAS / name).write_text(content, encoding="utf-8")
-        written.append(SCHEMAS / name)
+def write(schemas: Path = SCHEMAS) -> list[Path]:
+    """Writes all published files and returns their paths.
+
+    Raises:
+        CatalogueError: a schema that is there means something else than the class of today.
+    """
+    schemas.mkdir(exist_ok=True)
+    files = schema_files()
+    if changed := [name for name, content in files.items() if _means_something_else(schemas / name, content)]:
+        raise CatalogueError(
+            f"Expected each kind@version to keep its meaning, got other classes for {', '.join(changed)}. Raise the "
+            "version of the class and write an upcaster; remove the file first if that version was never released."
+        )
+    for name, content in files.items():
+        (schemas / name).write_text(content, encoding="utf-8")
     ASYNCAPI.write_text(asyncapi(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
-    return [*written, ASYNCAPI, README]
+    return [*(schemas / name for name in files), ASYNCAPI, README]
+
+
+def _means_something_else(path: Path, content: str) -> bool:
+    return path.exists() and meaning(json.loads(path.read_text(encoding="utf-8"))) != meaning(json.loads(content))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -41,8 +42,29 @@ def test_asyncapi_is_current_and_names_every_event() -> None:
     document = yaml.safe_load(text)
     assert set(document["channels"]) == {event.kind for event in kinds()}
     for message in document["components"]["messages"].values():
-        reference = message["payload"]["allOf"][1]["properties"]["data"]["$ref"]
-        assert (publish.HERE / reference).exists()
+        envelope, kind = message["payload"]["allOf"]
+        assert kind["type"] == "object", "strict validators want the type beside its properties"
+        for reference in (envelope["$ref"], kind["properties"]["data"]["$ref"]):
+            assert (publish.HERE / reference).exists()
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    """Channels, messages and operations refer to what is there, each operation to a channel, and no channel is idle."""
+    document = yaml.safe_load(publish.asyncapi())
+    references = re.findall(r"\$ref: '?(#/[^\s']+)", publish.asyncapi())
+    assert len(references) >= 2 * len(document["channels"])
+    for reference in references:
+        place = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step.replace("~1", "/").replace("~0", "~")]
+    assert document["asyncapi"] == "3.0.0"
+    assert document.keys() == {
+        "asyncapi", "info", "defaultContentType", "servers", "channels", "operations", "components",
+    }  # fmt: skip
+    told = {operation["channel"]["$ref"] for operation in document["operations"].values()}
+    assert told == {f"#/channels/{name}" for name in document["channels"]}
+    for channel in document["channels"].values():
+        assert set(re.findall(r"\{(\w+)\}", channel["address"])) == channel["parameters"].keys()
 
 
 def test_readme_catalogue_is_current() -> None:
@@ -56,6 +78,6 @@ def test_numbers_carry_unit_and_bounds_into_the_schema() -> None:
     """A published number says what it counts and what it may be."""
     schema = json.loads((publish.SCHEMAS / "planning.candidate_proposed.1.json").read_text())
     segment = schema["$defs"]["Segment"]["properties"]
-    assert segment["target"]["unit"] == "K"
+    assert segment["target"]["description"].endswith("Unit: K.")
     assert segment["target"]["minimum"] == 0
-    assert segment["dwell"]["unit"] == "s"
+    assert segment["dwell"]["description"].endswith("Unit: s.")
