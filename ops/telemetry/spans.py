@@ -1,11 +1,18 @@
-"""OpenTelemetry spans under ids that are given and not rolled, written as one JSON object a line."""
+"""OpenTelemetry spans under ids that are given and not rolled, written in the form of OTLP's JSON files.
+
+Each line is one ``TracesData`` with one span, so that the collector's ``otlpjsonfile`` receiver and whatever else reads
+OTLP/JSON reads it: https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/. That form is protobuf's JSON but
+for ids, which are hexadecimal and not base64, and enumerations, which are numbers; 64-bit integers are texts.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import isfinite
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
@@ -21,6 +28,11 @@ QUEUE = 16_384
 """Spans that wait for the writer; more are dropped and counted by the SDK's own warning."""
 DELAY_MS = 1000
 """Time after which finished spans are written."""
+
+_REMOTE_IS_KNOWN, _REMOTE = 0x100, 0x200
+"""Bits of OTLP's flags above those of W3C."""
+_NOT_FINITE = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
+"""Numbers that JSON has no digits for, as protobuf spells them."""
 
 _GIVEN: ContextVar[TracePlace | None] = ContextVar("given_place", default=None)
 
@@ -52,29 +64,72 @@ def named(place: TracePlace) -> Iterator[None]:
         _GIVEN.reset(token)
 
 
-def plain(span: ReadableSpan) -> dict[str, Any]:
-    """A span as JSON: ids in hexadecimal as W3C writes them, times in ns since 1970 by the wall clock."""
+def traces_data(span: ReadableSpan) -> dict[str, Any]:
+    """A span as a line of an OTLP file: times in ns since 1970 by the wall clock."""
+    scope = span.instrumentation_scope
+    about = {"resource": {"attributes": _attributes(span.resource.attributes)}}
+    within = {"scope": {"name": scope.name} if scope else {}, "spans": [_span(span)]}
+    return {"resourceSpans": [about | {"scopeSpans": [within]}]}
+
+
+def _span(span: ReadableSpan) -> dict[str, Any]:
     context = span.get_span_context()
+    status = {"code": span.status.status_code.value}
     return {
-        "name": span.name,
         **_ids(context),
-        "parent_id": format_span_id(span.parent.span_id) if span.parent else None,
-        "kind": span.kind.name.lower(),
-        "start_ns": span.start_time,
-        "end_ns": span.end_time,
-        "status": span.status.status_code.name.lower(),
-        "status_text": span.status.description,
-        "attributes": dict(span.attributes or {}),
-        "events": [{"name": e.name, "at_ns": e.timestamp, "attributes": dict(e.attributes or {})} for e in span.events],
-        "links": [_ids(link.context) for link in span.links],
-        "process": dict(span.resource.attributes),
+        **({"parentSpanId": format_span_id(span.parent.span_id)} if span.parent else {}),
+        "flags": _flags(context, remote=span.parent is not None and span.parent.is_remote),
+        "name": span.name,
+        "kind": span.kind.value + 1,  # OTLP's 0 is unspecified
+        "startTimeUnixNano": str(span.start_time),
+        "endTimeUnixNano": str(span.end_time),
+        "attributes": _attributes(span.attributes),
+        "events": [
+            {"timeUnixNano": str(e.timestamp), "name": e.name, "attributes": _attributes(e.attributes)}
+            for e in span.events
+        ],
+        "links": [
+            {
+                **_ids(link.context),
+                "attributes": _attributes(link.attributes),
+                "flags": _flags(link.context, remote=link.context.is_remote),
+            }
+            for link in span.links
+        ],
+        "status": status | ({"message": span.status.description} if span.status.description else {}),
     }
 
 
 def _ids(context: SpanContext | None) -> dict[str, str]:
     if context is None:
         return {}
-    return {"trace_id": format_trace_id(context.trace_id), "span_id": format_span_id(context.span_id)}
+    return {"traceId": format_trace_id(context.trace_id), "spanId": format_span_id(context.span_id)}
+
+
+def _flags(context: SpanContext | None, *, remote: bool) -> int:
+    """W3C's flags of the span, and whether its parent, or what is linked to, is known to be remote."""
+    return (context.trace_flags if context else 0) | _REMOTE_IS_KNOWN | (_REMOTE if remote else 0)
+
+
+def _attributes(attributes: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    return [{"key": key, "value": _value(value)} for key, value in (attributes or {}).items()]
+
+
+def _value(value: Any) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"boolValue": value}
+        case int():
+            return {"intValue": str(value)}
+        case float():
+            return {"doubleValue": value if isfinite(value) else _NOT_FINITE.get(str(value), str(value))}
+        case str():
+            return {"stringValue": value}
+        case bytes():
+            return {"bytesValue": b64encode(value).decode()}
+        case list() | tuple():
+            return {"arrayValue": {"values": [_value(each) for each in value]}}
+    return {"stringValue": str(value)}
 
 
 class LinesExporter(SpanExporter):
@@ -85,7 +140,9 @@ class LinesExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Appends a line a span."""
-        return SpanExportResult.SUCCESS if self.lines.write([plain(s) for s in spans]) else SpanExportResult.FAILURE
+        return (
+            SpanExportResult.SUCCESS if self.lines.write([traces_data(s) for s in spans]) else SpanExportResult.FAILURE
+        )
 
     def shutdown(self) -> None:
         """Lets go of the file."""

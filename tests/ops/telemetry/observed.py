@@ -17,6 +17,9 @@ from tests.agents.lab import House, campaign
 from tests.agents.test_ring import laboratory
 from tests.agents.world import Dice, World
 
+KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+"""OTLP's numbers of kinds."""
+
 
 def lucky(seed: int, **trouble: dict[str, float]) -> House:
     """A campaign of six vials in two furnaces in which nothing goes wrong but what is named."""
@@ -55,8 +58,39 @@ def lines(out: Path, name: str) -> list[dict[str, Any]]:
 
 
 def spans(out: Path) -> list[dict[str, Any]]:
-    """All spans."""
-    return lines(out, "spans")
+    """All spans, each in short."""
+    return [short(line) for line in lines(out, "spans")]
+
+
+def short(line: dict[str, Any]) -> dict[str, Any]:
+    """The span of a line of OTLP/JSON, under the names that the tests use."""
+    (resource,) = line["resourceSpans"]
+    (scope,) = resource["scopeSpans"]
+    (span,) = scope["spans"]
+    return {
+        "name": span["name"],
+        "trace_id": span["traceId"],
+        "span_id": span["spanId"],
+        "parent_id": span.get("parentSpanId"),
+        "kind": KINDS[span["kind"]],
+        "start_ns": int(span["startTimeUnixNano"]),
+        "end_ns": int(span["endTimeUnixNano"]),
+        "status": ("unset", "ok", "error")[span["status"]["code"]],
+        "status_text": span["status"].get("message"),
+        "attributes": _plain(span["attributes"]),
+        "events": [{"name": e["name"], "attributes": _plain(e["attributes"])} for e in span["events"]],
+        "links": [{"trace_id": link["traceId"], "span_id": link["spanId"]} for link in span["links"]],
+        "process": _plain(resource["resource"]["attributes"]),
+    }
+
+
+def _plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Attributes as JSON would say them."""
+    told = {}
+    for attribute in attributes:
+        ((kind, value),) = attribute["value"].items()
+        told[attribute["key"]] = int(value) if kind == "intValue" else value
+    return told
 
 
 def unresolved(found: list[dict[str, Any]]) -> list[str]:

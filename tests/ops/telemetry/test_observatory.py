@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.telemetry.observatory import FOLDER, observe
-from tests.ops.telemetry.observed import live, lucky
+from tests.ops.telemetry.observed import live, lucky, spans
 
 
 async def test_a_run_leaves_spans_a_log_and_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,11 +18,11 @@ async def test_a_run_leaves_spans_a_log_and_numbers(tmp_path: Path, monkeypatch:
     assert {p.name for p in (tmp_path / FOLDER).iterdir()} == {"spans.jsonl", "log.jsonl", "metrics.json"}
     told = json.loads((tmp_path / FOLDER / "metrics.json").read_text())
     assert told["athanor.publish.seconds"][0]["count"] == len(house.bus.log)
-    spans = [json.loads(line) for line in (tmp_path / FOLDER / "spans.jsonl").read_text().splitlines()]
-    reactions = [s for s in spans if s["kind"] == "consumer"]
+    found = spans(tmp_path)
+    reactions = [s for s in found if s["kind"] == "consumer"]
     assert sum(p["value"] for p in told["athanor.reactions"]) == len(reactions) > 0
     assert sum(p["count"] for p in told["athanor.compute.seconds"]) == sum(
-        s["name"].startswith("compute ") for s in spans
+        s["name"].startswith("compute ") for s in found
     )
     assert told["athanor.telemetry.lost"] == [{"value": 0}]
 
