@@ -68,7 +68,7 @@ class Correlator:
     def __init__(self, client: Client) -> None:
         self.client = client
         self._count = itertools.count(1)
-        self._waiting: dict[str, asyncio.Future[Msg]] = {}
+        self._waiting: dict[str, Callable[[Msg], None]] = {}
         self._prefix = ""
         self._opening: asyncio.Task[Any] | None = None
 
@@ -79,11 +79,16 @@ class Correlator:
             self._opening = asyncio.create_task(listen(self.client, self._prefix + "*", self._answered))
         await asyncio.shield(self._opening)
 
+    def call(self, take: Callable[[Msg], None]) -> tuple[bytes, str]:
+        """Where an answer shall go, and its token; `take` gets it as soon as it is read, and must not fail."""
+        token = str(next(self._count))
+        self._waiting[token] = take
+        return (self._prefix + token).encode(), token
+
     def expect(self) -> tuple[bytes, str, asyncio.Future[Msg]]:
         """Where an answer shall go, its token, and the answer when it is there."""
-        token = str(next(self._count))
-        answer = self._waiting[token] = asyncio.get_running_loop().create_future()
-        return (self._prefix + token).encode(), token, answer
+        answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        return *self.call(lambda message: None if answer.done() else answer.set_result(message)), answer
 
     def forget(self, token: str) -> None:
         """Waits for that answer no longer."""
@@ -109,6 +114,5 @@ class Correlator:
             kick.put_nowait(asyncio.get_running_loop().create_future())
 
     def _answered(self, message: Msg) -> None:
-        answer = self._waiting.pop(message.subject.rpartition(".")[2], None)
-        if answer is not None and not answer.done():
-            answer.set_result(message)
+        if (take := self._waiting.pop(message.subject.rpartition(".")[2], None)) is not None:
+            take(message)

@@ -1,4 +1,4 @@
-"""A client of the library that reads a message's headers only when somebody looks at them.
+"""Headers of a message, read only when somebody looks at them.
 
 A stored event carries half a dozen headers, and on the way to an agent nobody needs one of them: what matters is in the
 payload. The library looks at each character of each of them, for each message.
@@ -10,11 +10,8 @@ line is a status; a publisher who writes a header of that name says nothing by i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from nats.aio.client import Client
-
-_LINE = b"NATS/1.0\r\n"
+LINE = b"NATS/1.0\r\n"
 _OF_STATUS_LINES = frozenset({"Status", "Description"})
 """Names under which the library tells a status line."""
 
@@ -30,7 +27,7 @@ class Headers(Mapping[str, str]):
 
     def _all(self) -> dict[str, str]:
         if self._read is None:
-            lines = self._raw[len(_LINE) :].decode("utf-8", "surrogateescape").split("\r\n")
+            lines = self._raw[len(LINE) :].decode("utf-8", "surrogateescape").split("\r\n")
             self._read = {}
             for line in lines:
                 name, colon, value = line.partition(":")
@@ -49,13 +46,3 @@ class Headers(Mapping[str, str]):
 
     def __bool__(self) -> bool:
         return True
-
-
-class LeanClient(Client):
-    """The library's client, but for headers."""
-
-    async def _process_headers(self, headers: bytes) -> Any:
-        """Called by the library's reader; a status line is its own business."""
-        if headers and headers.startswith(_LINE):
-            return Headers(headers)
-        return await super()._process_headers(headers)

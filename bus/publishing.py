@@ -10,22 +10,19 @@ connection broke, is sent again alone and under the same id.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
-import orjson
 from nats.aio.msg import Msg
 
-from bus.correlating import Correlator, frame
-from bus.errors import BusConnectionError, BusError, PermissionDeniedError, PublishError, StreamFullError
+from bus.correlating import Correlator
+from bus.errors import BusConnectionError, BusError, PermissionDeniedError
 from bus.protocol import Receipt
-from bus.topology import STREAM
+from bus.publication import Publication, batch, lone, read_answer
 
 DEEP = 32
 """Publications waiting or on their way from which on they go as a batch."""
@@ -43,29 +40,6 @@ SWEEP = 0.25
 """Seconds between looks for what was not answered in time."""
 PUBLICATION = "Athanor-Publication"
 """Header that tells one call of `publish` from another one that says the same."""
-_FULL = frozenset({10077, 10122, 10023, 10047})
-
-
-@dataclass(slots=True, eq=False)
-class Publication:
-    """One message on its way into the log."""
-
-    subject: bytes
-    headers: bytes
-    payload: bytes
-    receipt: asyncio.Future[Receipt]
-    alone: bool = False
-    """Whether it was tried before: it goes by itself then."""
-
-    def refuse(self, error: BusError) -> None:
-        """Tells whoever waits that it is not stored."""
-        if not self.receipt.done():
-            self.receipt.set_exception(error)
-
-    def store(self, receipt: Receipt) -> None:
-        """Tells whoever waits where it is stored."""
-        if not self.receipt.done():
-            self.receipt.set_result(receipt)
 
 
 @dataclass(slots=True, eq=False)
@@ -103,7 +77,9 @@ class Publisher:
     _batches: int = 0
     _names: itertools.count[int] = field(default_factory=itertools.count)
     _run: str = field(default_factory=lambda: uuid4().hex[:20])
-    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUEUE))
+    _inside: int = 0
+    _outside: deque[asyncio.Future[None]] = field(default_factory=deque)
+    """Those who wait for room."""
     _woken: bool = False
     _sweeping: asyncio.Task[None] | None = None
 
@@ -120,14 +96,44 @@ class Publisher:
             BusConnectionError: the connection was closed for good.
         """
         name = f"{self._run}-{next(self._names)}"
-        lines = "".join([f"{key}: {value}\r\n" for key, value in headers.items()] + [f"{PUBLICATION}: {name}\r\n"])
-        async with self._room:
+        lines = "\r\n".join((f"{PUBLICATION}: {name}", *map(": ".join, headers.items()), "", ""))
+        if self._inside >= QUEUE or self._outside:
+            await self._wait_for_room()
+        self._inside += 1
+        try:
             if self.correlator.client.is_closed:
                 raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
-            receipt = asyncio.get_running_loop().create_future()
-            self._queue.append(Publication(subject.encode(), lines.encode(), payload, receipt))
+            receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+            self._queue.append(Publication(subject, lines.encode(), payload, receipt))
             self._wake()
             return await receipt, name
+        finally:
+            self._inside -= 1
+            if self._outside:
+                self._let_in()
+
+    async def _wait_for_room(self) -> None:
+        """Returns when there is room; first come, first served."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._outside.append(turn)
+        try:
+            await turn
+            while self._inside >= QUEUE:  # somebody came in between
+                turn = asyncio.get_running_loop().create_future()
+                self._outside.appendleft(turn)
+                await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # the room is for the next
+                self._let_in()
+            raise
+
+    def _let_in(self) -> None:
+        """Calls the next of those who wait for room, if there is room."""
+        while self._outside and self._inside < QUEUE:
+            turn = self._outside.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
     # sending -------------------------------------------------------------------------------------
 
@@ -156,7 +162,7 @@ class Publisher:
             return
         reply = self._expect([publication])
         self.tally.singles += 1
-        self.correlator.write(frame(publication.subject, reply, publication.headers, publication.payload))
+        self.correlator.write(lone(publication, reply))
 
     def _send_batch(self) -> None:
         members, size = list[Publication](), 0
@@ -169,24 +175,15 @@ class Publisher:
             for publication in members:
                 self._send_alone(publication)
             return
-        reply, last = self._expect(members), len(members)
-        batch = b"Nats-Batch-Id: %b-b%d\r\nNats-Batch-Sequence: " % (self._run.encode(), next(self._names))
-        frames = [
-            frame(p.subject, b"", b"%b%d\r\n%b" % (batch, n, p.headers), p.payload)
-            for n, p in enumerate(members[:-1], 1)
-        ]
-        end = members[-1]
-        commit = b"%b%d\r\nNats-Batch-Commit: 1\r\n%b" % (batch, last, end.headers)
-        frames.append(frame(end.subject, reply, commit, end.payload))
+        reply = self._expect(members)
         self.tally.batches += 1
-        self.tally.batched += last
-        self.correlator.write(b"".join(frames))
+        self.tally.batched += len(members)
+        self.correlator.write(batch(members, f"{self._run}-b{next(self._names)}", reply))
 
     def _expect(self, members: Sequence[Publication]) -> bytes:
-        reply, token, answer = self.correlator.expect()
+        reply, token = self.correlator.call(lambda message: self._answered(sent, message))
         sent = self._sent[token] = _Sent(members, token, time.monotonic())
         self._batches += len(members) > 1
-        answer.add_done_callback(lambda done: None if done.cancelled() else self._answered(sent, done.result()))
         return reply
 
     # answers -------------------------------------------------------------------------------------
@@ -201,19 +198,20 @@ class Publisher:
         if sent.token not in self._sent:
             return
         self._take_back(sent)
-        answer = _read(message)
+        answer = read_answer(message.data)
         if answer is None:  # nobody keeps the stream at this moment: the server is just coming up
             asyncio.get_running_loop().call_later(SWEEP, self._again, sent.members)
         elif (error := answer.get("error")) is None:
-            first = int(answer["seq"]) - len(sent.members) + 1
+            first = answer["seq"] - len(sent.members) + 1
             duplicate = bool(answer.get("duplicate", False))
             for n, publication in enumerate(sent.members):
                 publication.store(Receipt(first + n, duplicate=duplicate))
         elif len(sent.members) > 1:
             self._again(sent.members)  # one by one the server says which of them it means
         else:
-            sent.members[0].refuse(_refusal(sent.members[0], error))
-        self._wake()
+            sent.members[0].refuse(sent.members[0].refusal(error))
+        if self._queue:
+            self._wake()
 
     def _again(self, members: Sequence[Publication]) -> None:
         """Sends once more, each alone, before anything new."""
@@ -227,14 +225,14 @@ class Publisher:
     def deny(self, subject: str, words: str) -> None:
         """The server refused to take a publication on a subject; it names it in lower case."""
         for sent in list(self._sent.values()):
-            guilty = [p for p in sent.members if p.subject.decode().lower() == subject]
+            guilty = [p for p in sent.members if p.subject.lower() == subject]
             if not guilty:
                 continue
             self._take_back(sent)
             for publication in guilty:
                 publication.refuse(
                     PermissionDeniedError(
-                        f"Expected leave to publish on {publication.subject.decode()}, got: {words}. "
+                        f"Expected leave to publish on {publication.subject}, got: {words}. "
                         "Check the permissions of this user."
                     )
                 )
@@ -275,25 +273,3 @@ class Publisher:
         if self._queue and not self._woken:
             self._woken = True
             asyncio.get_running_loop().call_soon(self._pump)
-
-
-def _read(message: Msg) -> dict[str, Any] | None:
-    """What the server says; none when nobody answers there."""
-    if not message.data:
-        return None
-    with contextlib.suppress(orjson.JSONDecodeError):
-        told = orjson.loads(message.data)
-        if isinstance(told, dict):
-            return told
-    return {"error": {"description": f"an answer that is no JSON object: {message.data[:80]!r}"}}
-
-
-def _refusal(publication: Publication, error: dict[str, Any]) -> BusError:
-    if error.get("err_code") in _FULL:
-        return StreamFullError(
-            f"Expected room in the stream {STREAM}, got: {error['description']}. Nothing was dropped: make room "
-            "or raise the limit, then start again."
-        )
-    return PublishError(
-        f"Expected {publication.subject.decode()} to be stored, got: {error.get('description', error)}."
-    )

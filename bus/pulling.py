@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -27,8 +28,7 @@ class ConsumerGoneError(Exception):
     """The server knows no consumer of that name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a delivered message stands."""
 
     sequence: int
@@ -72,44 +72,50 @@ def position_of(message: Msg) -> Place:
 
 
 async def pull(
-    wire: Wire, consumer: str, inbox: Inbox, done: Callable[[], bool] = lambda: False, *, until_quiet: bool = False
-) -> AsyncIterator[Msg]:
-    """Messages of a pull consumer, asked for batch by batch.
+    wire: Wire, consumer: str, inbox: Inbox, done: Callable[[], bool] = lambda: False
+) -> AsyncIterator[Sequence[Msg]]:
+    """Messages of a pull consumer, asked for batch by batch; what has come in the same moment comes together.
 
     Args:
         wire: the connection.
         consumer: its name.
         inbox: where they arrive.
         done: ends it, when it has become true.
-        until_quiet: a whole request without a message ends it too.
 
     Raises:
         ConsumerGoneError: the server knows no such consumer (any more).
         PermissionDeniedError: the server forbids to ask for them.
     """
-    wanted, asked_at, heard = 0, 0.0, True
+    wanted, asked_at = 0, 0.0
     body = json.dumps({"batch": BATCH, "expires": int(EXPIRES * NANOSECONDS)}).encode()
     subject = f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"
     while not done() and not wire.client.is_closed:
         if wanted <= 0 or time.monotonic() - asked_at > EXPIRES + 0.5:
-            if until_quiet and not heard:
-                return
             try:
                 await wire.client.publish(subject, body, inbox.subject)
             except nats.errors.OutboundBufferLimitError:
                 await asyncio.sleep(0.2)
                 continue
-            wanted, asked_at, heard = BATCH, time.monotonic(), False
-        message = await inbox.next(EXPIRES + 0.5)
-        if message is None:
-            if (words := wire.denied.pop(subject.lower(), None)) is not None:
-                raise denial(subject, words)
-            continue  # the request was lost with a connection: ask again
-        if not message.reply.startswith("$JS.ACK") and message.headers and "Status" in message.headers:
-            if message.headers["Status"] == _NO_RESPONDERS or "Deleted" in message.headers.get("Description", ""):
-                await asyncio.sleep(0.1)  # a server that is just coming up knows nobody yet
-                raise ConsumerGoneError
-            wanted = 0  # 404, 408, 409: the request has ended
-            continue
-        wanted, heard = wanted - 1, True
-        yield message
+            wanted, asked_at = BATCH, time.monotonic()
+        came = await inbox.all(EXPIRES + 0.5)
+        if not came and (words := wire.denied.pop(subject.lower(), None)) is not None:
+            raise denial(subject, words)
+        if together := [message for message in came if not _is_status(message)]:
+            wanted -= len(together)
+            yield together
+        if len(together) == len(came):
+            continue  # nothing came: the request was lost with a connection, and is repeated in time
+        if any(_tells_of_no_consumer(message) for message in came):
+            await asyncio.sleep(0.1)  # a server that is just coming up knows nobody yet
+            raise ConsumerGoneError
+        wanted = 0  # 404, 408, 409: the request has ended
+
+
+def _is_status(message: Msg) -> bool:
+    """Whether the server tells something about a request, and delivers nothing."""
+    return not message.reply.startswith("$JS.ACK") and bool(message.headers) and "Status" in (message.headers or {})
+
+
+def _tells_of_no_consumer(message: Msg) -> bool:
+    headers = message.headers or {}
+    return _is_status(message) and (headers["Status"] == _NO_RESPONDERS or "Deleted" in headers.get("Description", ""))

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nats.aio.msg import Msg
 
-from bus.codec import decode
-from bus.correlating import frame
 from bus.errors import BusError, UndecodableEventError
-from bus.protocol import Recorded
+from bus.protocol import MAX_PAYLOAD, Recorded
 from bus.pulling import NANOSECONDS, ConsumerGoneError, Place, position_of, pull
 from bus.wire import Inbox, Wire
-from contracts.errors import ContractError
 
 if TYPE_CHECKING:
     from bus.jetstream import JetStreamBus
@@ -45,9 +42,9 @@ class JetStreamDelivery:
     def __init__(self, subscription: JetStreamSubscription, recorded: Recorded, attempt: int, reply: str) -> None:
         self._subscription, self.recorded, self.attempt, self._reply = subscription, recorded, attempt, reply
 
-    async def ack(self) -> None:
+    def ack(self) -> Coroutine[Any, Any, None]:
         """Done; returns when the server has confirmed it."""
-        await self._subscription.confirm(self._reply, self.recorded.sequence)
+        return self._subscription.confirm(self._reply, self.recorded.sequence)
 
     async def nak(self, delay: float = 0) -> None:
         """Comes again after `delay` seconds."""
@@ -116,10 +113,8 @@ class JetStreamSubscription:
                         done.set_exception(error)
 
     async def _confirm_together(self, acks: list[tuple[str, int, asyncio.Future[None]]]) -> None:
-        if others := acks[:-1]:
-            frames = [frame(reply.encode(), b"", b"", b"+ACK") for reply, _, _ in others]
-            self._wire.correlator.write(b"".join(frames))
-        if await self._wire.ask_once(acks[-1][0], b"+ACK") is None:
+        others = "".join([f"PUB {reply} 4\r\n+ACK\r\n" for reply, _, _ in acks[:-1]])
+        if await self._wire.ask_once(acks[-1][0], b"+ACK", ahead=others.encode()) is None:
             for reply, sequence, _ in acks:
                 await self._confirm_alone(reply, sequence)
         for _, sequence, done in acks:
@@ -146,10 +141,10 @@ class JetStreamSubscription:
         await self._wire.client.publish(reply, body)
 
     async def set_aside(self, payload: bytes, sequence: int, event_id: str, reason: str) -> None:
-        """Copies bytes to the dead-letter subject, once."""
+        """Copies bytes to the dead-letter subject, once; of what leaves no room for the reason, the place alone."""
         await self._bus.set_aside(
             self._durable,
-            payload,
+            payload if len(payload) <= MAX_PAYLOAD else b"",
             {
                 "Nats-Msg-Id": f"dead/{self._durable.name}/{sequence}",
                 "Athanor-Event": event_id,
@@ -176,27 +171,37 @@ class JetStreamSubscription:
                 await self._wire.client.publish(reply, b"+WPI")
 
     async def _deliveries(self) -> AsyncIterator[JetStreamDelivery]:
-        while not self._closed and not self._wire.client.is_closed:
+        while not self._ended:
             with contextlib.suppress(ConsumerGoneError):
-                async for message in pull(self._wire, self._durable.name, self._inbox, lambda: self._closed):
-                    place = position_of(message)
-                    if place.delivery > self._expected:
-                        break  # some were lost on the way
-                    self._expected = place.delivery + 1
-                    if (delivery := await self._opened(message, place)) is not None:
-                        yield delivery
-            if not self._closed and not self._wire.client.is_closed:
+                async for together in pull(self._wire, self._durable.name, self._inbox, lambda: self._closed):
+                    for message in together:
+                        place = position_of(message)
+                        if self._ended or place.delivery > self._expected:
+                            break  # some were lost on the way
+                        self._expected = place.delivery + 1
+                        if (delivery := await self._opened(message, place)) is not None:
+                            yield delivery
+                    else:
+                        continue
+                    break
+            if not self._ended:
                 await self.begin()
+
+    @property
+    def _ended(self) -> bool:
+        return self._closed or self._wire.client.is_closed
 
     async def _opened(self, message: Msg, place: Place) -> JetStreamDelivery | None:
         """The delivery in a message; none for what is no event, which is set aside."""
         self._outstanding[place.sequence], self._last = message.reply, max(self._last, place.sequence)
         try:
-            envelope = decode(message.data)
-        except ContractError as error:
-            await self.set_aside(message.data, place.sequence, "", str(error))
+            admitted = await self._bus.admit(place.sequence, message.subject, message.data)
+        except UndecodableEventError as error:
+            await self.set_aside(message.data, place.sequence, "", error.reason)
             await self.confirm(message.reply, place.sequence)
-            self._bus.wire.on_trouble(UndecodableEventError(place.sequence, str(error)))
+            self._bus.on_refused(error)
             return None
-        recorded = Recorded(place.sequence, message.subject, envelope, message.data, place.stored_at)
+        recorded = Recorded(
+            place.sequence, message.subject, admitted.envelope, message.data, place.stored_at, signed=admitted.signed
+        )
         return JetStreamDelivery(self, recorded, place.attempt, message.reply)

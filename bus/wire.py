@@ -7,7 +7,9 @@ keeps no promises over a reconnect, and its ways to wait can lose a cancellation
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +20,8 @@ from nats.aio.subscription import Subscription
 
 from bus.correlating import Correlator, frame, listen
 from bus.errors import BusConnectionError, BusError, PermissionDeniedError
-from bus.headers import LeanClient
 from bus.identities import Identity
+from bus.parsing import LeanClient
 from bus.protocol import OnTrouble
 from bus.publishing import Publisher
 
@@ -125,8 +127,16 @@ class Wire:
             pause = min(pause * 2, 2.0)
         return answer
 
-    async def ask_once(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> Msg | None:
+    async def ask_once(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, ahead: bytes = b""
+    ) -> Msg | None:
         """A request; none when no answer came in time.
+
+        Args:
+            subject: whom to ask.
+            payload: what.
+            headers: of the request.
+            ahead: frames that go before it, in the same breath.
 
         Raises:
             PermissionDeniedError: the server forbids it.
@@ -139,7 +149,7 @@ class Wire:
         self._asked[token] = subject, answer
         lines = "".join(f"{key}: {value}\r\n" for key, value in (headers or {}).items()).encode()
         try:
-            self.correlator.write(frame(subject.encode(), reply, lines, payload))
+            self.correlator.write(ahead + frame(subject.encode(), reply, lines, payload))
             async with asyncio.timeout(ANSWER_WITHIN):
                 message = await answer
         except (TimeoutError, _LostError):
@@ -218,7 +228,8 @@ class Inbox:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._messages: asyncio.Queue[Msg] = asyncio.Queue()
+        self._messages: deque[Msg] = deque()
+        self._news: asyncio.Future[None] | None = None
         self._subscription: Subscription | None = None
         self.subject = client.new_inbox()
 
@@ -226,18 +237,32 @@ class Inbox:
     async def open(cls, client: Client) -> Inbox:
         """Listens."""
         inbox = cls(client)
-        inbox._subscription = await listen(client, inbox.subject, inbox._messages.put_nowait)
+        inbox._subscription = await listen(client, inbox.subject, inbox._take)
         return inbox
+
+    def _take(self, message: Msg) -> None:
+        self._messages.append(message)
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
     async def next(self, within: float) -> Msg | None:
         """The next message; none if there is none within that many seconds."""
-        if not self._messages.empty():
-            return self._messages.get_nowait()
-        try:
+        if not self._messages:
+            await self._wait(within)
+        return self._messages.popleft() if self._messages else None
+
+    async def all(self, within: float) -> deque[Msg]:
+        """Everything that has come, in order; nothing if nothing comes within that many seconds."""
+        if not self._messages:
+            await self._wait(within)
+        messages, self._messages = self._messages, deque()
+        return messages
+
+    async def _wait(self, within: float) -> None:
+        self._news = asyncio.get_running_loop().create_future()
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
-                return await self._messages.get()
-        except TimeoutError:
-            return None
+                await self._news
 
     async def close(self) -> None:
         """Listens no more."""
