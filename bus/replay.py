@@ -6,7 +6,6 @@ read and for nothing else.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from bus.admitting import Admission, People
 from bus.blobs import BlobStore
 from bus.errors import GapError, NoLogError, UndecodableEventError
 from bus.jetstream import JetStreamBus
-from bus.ledger.reaching import connected
+from bus.ledger.reaching import connected, copy_store
 from bus.protocol import Blobs, Bus, Recorded
 from bus.reading import readable
 from bus.server import EmbeddedServer
@@ -168,7 +167,7 @@ async def opened(folder: Path | None, server: str | None = None) -> AsyncIterato
         return
     with tempfile.TemporaryDirectory(prefix="athanor-replay-") as scratch:
         # the server writes into its store: the evidence itself is only read
-        shutil.copytree(folder / "store" / "jetstream", Path(scratch) / "store" / "jetstream")
+        copy_store(folder / "store", Path(scratch) / "store")
         own = await EmbeddedServer.start(Path(scratch) / "store")
         try:
             async with opened(folder, own.url) as source:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bus.blobs import BlobStore
-from bus.ledger.examining import Artefact
+from bus.ledger.examining import UNTOLD, Artefact
 from bus.ledger.files import digest_of, open_regular
 from bus.ledger.findings import Findings, Kind
 
@@ -36,7 +36,7 @@ def look_at_artefacts(folder: Path, named: Mapping[bytes, Artefact], findings: F
         try:
             with open_regular(path) as file:
                 size = file.seek(0, 2)
-            sha256 = digest_of(path)[1] if size == artefact.size else ""
+            sha256 = digest_of(path)[1] if artefact.size in {size, UNTOLD} else ""
         except FileNotFoundError:
             _tell(findings, artefact, "nothing there")
             continue
@@ -44,7 +44,7 @@ def look_at_artefacts(folder: Path, named: Mapping[bytes, Artefact], findings: F
             _tell(findings, artefact, str(error.strerror))
             continue
         compared += 1
-        if size != artefact.size:
+        if not sha256:
             what = "it was cut" if size < artefact.size else "something was added to it"
             _tell(findings, artefact, f"{size} bytes instead of {artefact.size}: {what}")
         elif sha256 != artefact.sha256:

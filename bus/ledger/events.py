@@ -8,7 +8,7 @@ from uuid import UUID
 
 from bus.ledger.entry import Digest, decode_entry
 from bus.ledger.errors import EntryError
-from bus.ledger.examining import NOBODY, Artefact, Examined, Examiner, Faultless, Message
+from bus.ledger.examining import NOBODY, UNTOLD, Artefact, Examined, Examiner, Faultless, Message
 from bus.ledger.findings import Findings, Kind
 from bus.signing import split
 from bus.subjects import is_dead_letter
@@ -98,8 +98,11 @@ class Events:
 
     def _refer(self, artefacts: Iterable[Artefact]) -> None:
         for artefact in artefacts:
-            first = self.artefacts.setdefault(bytes.fromhex(artefact.sha256), artefact)
-            if first.size != artefact.size:
+            digest = bytes.fromhex(artefact.sha256)
+            first = self.artefacts.setdefault(digest, artefact)
+            if first.size == UNTOLD:
+                self.artefacts[digest] = artefact._replace(said_at=first.said_at)
+            elif artefact.size not in {first.size, UNTOLD}:
                 self._findings.add(
                     artefact.said_at,
                     Kind.ARTEFACT,

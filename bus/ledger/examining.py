@@ -31,6 +31,10 @@ from contracts.event import Event
 from contracts.materials import ArtifactRef
 from contracts.presence import SpeakersListed
 
+UNTOLD = -1
+"""Bytes of an artefact of which only the digest is told."""
+_BY_DIGEST = {"dataset_sha256": "the data that a model was fitted on"}
+"""Fields that name an artefact by nothing but its digest."""
 NOBODY = bytes(16)
 """Stands where there is no id; an event under this id is looked at by itself."""
 
@@ -46,7 +50,7 @@ class Artefact(NamedTuple):
     sha256: str
     """Its digest."""
     size: int
-    """Its bytes."""
+    """Its bytes; `UNTOLD` where the event does not tell."""
     name: str
     """For people."""
 
@@ -137,7 +141,7 @@ class Examiner:
         told.is_event, told.identity = True, envelope.id.bytes
         told.cause = envelope.causationid.bytes if envelope.causationid is not None else NOBODY
         if _speaks_of_artefacts(type(envelope.data)):
-            told.artefacts += [Artefact(index, r.sha256, r.size, r.name) for r in _references(envelope.data)]
+            told.artefacts += _artefacts(index, envelope.data)
         return told
 
     def _admitted(self, index: int, entry: Entry, payload: bytes, told: Examined) -> Envelope | None:
@@ -236,22 +240,25 @@ def _speaks_of_artefacts(kind: type[Event]) -> bool:
         if told is ArtifactRef:
             return True
         if isinstance(told, type) and issubclass(told, BaseModel):
-            return any(leads(f.annotation) for f in told.model_fields.values())
+            return any(name in _BY_DIGEST or leads(field.annotation) for name, field in told.model_fields.items())
         return any(leads(part) for part in get_args(told) if not isinstance(part, str | list))
 
     return leads(kind)
 
 
-def _references(value: Any) -> Iterator[ArtifactRef]:
-    """Every reference to an artefact in a fact."""
+def _artefacts(index: int, value: Any) -> Iterator[Artefact]:
+    """Every artefact that a fact names."""
     if isinstance(value, ArtifactRef):
-        yield value
+        yield Artefact(index, value.sha256, value.size, value.name)
     elif isinstance(value, BaseModel):
-        for part in value.__dict__.values():
-            yield from _references(part)
+        for name, part in value.__dict__.items():
+            if name in _BY_DIGEST:
+                yield Artefact(index, part, UNTOLD, _BY_DIGEST[name])
+            else:
+                yield from _artefacts(index, part)
     elif isinstance(value, list | tuple | set | frozenset):
         for part in value:
-            yield from _references(part)
+            yield from _artefacts(index, part)
     elif isinstance(value, dict):
         for part in value.values():
-            yield from _references(part)
+            yield from _artefacts(index, part)

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import shutil
+import stat
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,13 +16,16 @@ from pathlib import Path
 import nats.errors
 from nats.aio.client import Client
 
-from bus.errors import BusConnectionError
+from bus.errors import BusConnectionError, ServerStartError
 from bus.identities import READER, Identity, KeyFolder
+from bus.ledger.files import open_regular, read_regular
 from bus.server import EmbeddedServer
 from bus.wire import Wire
 
 CONNECT_WITHIN = 10.0
 """Seconds to wait for a server."""
+LARGEST_CARD = 64 * 1024
+"""Bytes of what a server says of its ports."""
 CLOSE_WITHIN = 5.0
 """Seconds that a connection may take to close."""
 
@@ -62,9 +66,28 @@ async def over_copy(store: Path) -> AsyncIterator[Wire]:
     """A connection to a server over a copy of a broker's store: a server writes into the store that it opens."""
     with tempfile.TemporaryDirectory(prefix="athanor-ledger-") as scratch:
         copy = Path(scratch) / "store"
-        shutil.copytree(store / "jetstream", copy / "jetstream")
+        copy_store(store, copy)
         async with over(copy) as wire:
             yield wire
+
+
+def copy_store(store: Path, copy: Path) -> None:
+    """Copies what a broker keeps: folders and regular files, for a link could lead anywhere and a pipe never ends.
+
+    Raises:
+        ServerStartError: there is something else among them.
+    """
+    for path in [store / "jetstream", *sorted((store / "jetstream").rglob("*"))]:
+        mode, target = path.lstat().st_mode, copy / path.relative_to(store)
+        if stat.S_ISDIR(mode):
+            target.mkdir(parents=True, exist_ok=True)
+        elif stat.S_ISREG(mode):
+            shutil.copy2(path, target)
+        else:
+            raise ServerStartError(
+                f"Expected only folders and files in the store of a broker, got {path.name}, which is neither. It was "
+                "not copied; remove it, or restore the stream with athanor ledger repair."
+            )
 
 
 @asynccontextmanager
@@ -84,7 +107,7 @@ def live_url(store: Path) -> str | None:
         return None
     for ports in sorted((store / "run").glob("*.ports")):
         with contextlib.suppress(OSError, ValueError, LookupError):
-            return str(json.loads(ports.read_text(encoding="utf-8"))["nats"][0])
+            return str(json.loads(read_regular(ports, LARGEST_CARD))["nats"][0])
     return None
 
 
@@ -97,7 +120,7 @@ def reader(run: Path) -> Identity | None:
 def in_use(store: Path) -> bool:
     """Whether somebody works on a store."""
     try:
-        with (store / "lock").open("r") as lock:
+        with open_regular(store / "lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

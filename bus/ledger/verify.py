@@ -44,10 +44,10 @@ class Trust:
     """Keys of the log; those that it publishes itself if there are none here."""
     witnesses: tuple[Verifier, ...] = ()
     """Witnesses that must have cosigned."""
-    witness_of_log: bool = False
-    """Whether, where there are none of the reader's own, the one must have cosigned that the log says it asks."""
     seen: tuple[Seen, ...] = ()
     """Checkpoints that the ledger must continue."""
+    witness_of_log: bool = False
+    """Whether, where there are none of the reader's own, the one must have cosigned that the log says it asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,15 @@ def verify(
     seen: Kept = None,
     nats: Nats = None,
     stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Compare the broker's stream as well.")] = True,
+    artefacts: Annotated[
+        bool, typer.Option("--artefacts/--no-artefacts", help="Compare patterns and models with their digests as well.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
-    """Check entries, tiles, root, signatures, the order of events and causes, and the broker's stream beside them."""
+    """Check entries, tiles, root, signatures, speakers, causes, and artefacts and the broker's stream beside them."""
     from ops.ledgering.checking import Asked, verify_folder
 
-    raise typer.Exit(verify_folder(Asked(folder, keys, witnesses, seen, nats, stream), as_json=as_json))
+    raise typer.Exit(verify_folder(Asked(folder, keys, witnesses, seen, nats, stream, artefacts), as_json=as_json))
 
 
 @app.command()

@@ -12,13 +12,16 @@ from typing import Any
 from bus.errors import BusError
 from bus.ledger.checkpoint import Checkpoint
 from bus.ledger.errors import LedgerError, NoteError
+from bus.ledger.files import read_regular
 from bus.ledger.keys import KEYS, LEDGER
-from bus.ledger.note import COSIGNATURE, ED25519, Note, Verifier
+from bus.ledger.note import COSIGNATURE, ED25519, MAX_NOTE, Note, Verifier
 from bus.ledger.tiles import CHECKPOINT, TileStore
 from bus.ledger.verify import Seen, Trust
 from ops.cli import UNUSABLE, complain
 from ops.errors import NoLedgerError, OpsError
 
+BLOBS = "blobs"
+"""Folder of the artefacts in a run."""
 WITNESS = "witness"
 """Folder in a run in which a witness beside the lab keeps what it has seen."""
 
@@ -43,11 +46,22 @@ class Place:
         """Where its private keys are, or would be."""
         return self.run / KEYS if self.run else None
 
+    @property
+    def artefacts(self) -> Path | None:
+        """Where its artefacts are, or would have to be; none for a ledger that was handed over without them."""
+        if self.run is None:
+            return None
+        at_home = self.store is not None or (self.run / KEYS).is_dir()
+        return self.run / BLOBS if at_home or (self.run / BLOBS).is_dir() else None
+
     def witnessed(self, origin: str) -> list[Seen]:
         """What a witness beside the lab has seen of this log."""
         kept = []
         for path in sorted((self.run / WITNESS).rglob(CHECKPOINT)) if self.run else ():
-            content = path.read_bytes()
+            try:
+                content = read_regular(path, MAX_NOTE)
+            except OSError as error:
+                content = f"{error.strerror}\n".encode()  # no note: that is told
             try:
                 if Checkpoint.parse(Note.parse(content).text).origin != origin:
                     continue
@@ -91,7 +105,7 @@ def trust_of(keys: Sequence[str] | None, witnesses: Sequence[str] | None, seen: 
     kept = []
     for path in seen or ():
         try:
-            kept.append(Seen(f"whoever kept {path.name}", path.read_bytes()))
+            kept.append(Seen(f"whoever kept {path.name}", read_regular(path, MAX_NOTE)))
         except OSError as error:
             raise NoLedgerError(f"Expected a checkpoint at {path}, got: {error.strerror}.") from None
     logs, cosigners = read_keys(keys or ()), read_keys(witnesses or ())
@@ -100,7 +114,7 @@ def trust_of(keys: Sequence[str] | None, witnesses: Sequence[str] | None, seen: 
             raise NoLedgerError(
                 f"Expected the verifier key of a {role}, got {verifier}, which is one of the other kind."
             )
-    return Trust(logs, cosigners, tuple(kept))
+    return Trust(logs, cosigners, tuple(kept), witness_of_log=True)
 
 
 def read_keys(told: Sequence[str]) -> tuple[Verifier, ...]:
@@ -113,7 +127,7 @@ def read_keys(told: Sequence[str]) -> tuple[Verifier, ...]:
     for text in told:
         path = Path(text)
         lines = (
-            path.read_text(encoding="utf-8", errors="replace").split("\n")
+            read_regular(path, MAX_NOTE).decode("utf-8", "replace").split("\n")
             if "+" not in text and path.is_file()
             else [text]
         )

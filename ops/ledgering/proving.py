@@ -12,6 +12,7 @@ from typing import Any
 from bus.ledger.checkpoint import Checkpoint, Opened, open_checkpoint
 from bus.ledger.entry import Digest, Entry, decode_entry
 from bus.ledger.errors import LedgerError, ProofError
+from bus.ledger.files import read_regular
 from bus.ledger.keys import read_verifiers, trusted_by
 from bus.ledger.merkle import consistency_proof
 from bus.ledger.note import Note
@@ -85,8 +86,7 @@ def check_file(file: Path, keys: Sequence[str], witnesses: Sequence[str], *, as_
 
 def _content(file: Path) -> bytes:
     try:
-        with file.open("rb") as handle:
-            return handle.read(LARGEST)
+        return read_regular(file, LARGEST)
     except OSError as error:
         raise NoLedgerError(f"Expected a proof at {file}, got: {error.strerror}.") from None
 
