@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bus.errors import BusError
+from bus.signing import split
 from contracts.envelope import Envelope
 from contracts.event import Event
 from contracts.materials import ArtifactRef
@@ -37,6 +38,11 @@ class Recorded:
     """When the server stored it, by the server's clock."""
     signed: bool = False
     """Whether the key of its speaker has signed it (`bus.admitting`)."""
+
+    @property
+    def body(self) -> bytes:
+        """The stored bytes without a signature on them: the envelope alone."""
+        return split(self.payload)[0]
 
 
 @dataclass(frozen=True, slots=True)

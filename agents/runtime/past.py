@@ -15,6 +15,7 @@ import orjson
 
 from bus.codec import decode, encode
 from bus.protocol import Recorded
+from bus.signing import split
 from contracts.campaigns import CampaignStarted
 from contracts.diffraction import MeasurementFailed, PatternMeasured
 from contracts.envelope import Envelope
@@ -47,18 +48,23 @@ class Entry:
     remade: bool = False
     """Whether somebody has said it again."""
 
+    @property
+    def body(self) -> bytes:
+        """The stored bytes without a signature on them."""
+        return split(self.payload)[0]
+
     def recorded(self) -> Recorded:
         """The event, told in today's words."""
-        envelope = decode(self.payload)
+        envelope = decode(self.body)
         return Recorded(self.sequence, "", envelope, self.payload, envelope.time)
 
     def canonical(self) -> bytes:
         """The event as today's words tell it, with sorted keys."""
-        return canonical(decode(self.payload))
+        return canonical(decode(self.body))
 
     def as_told_then(self, remade: Envelope) -> bytes:
         """Canonical bytes of what is said now, but for what the version that the log has could not tell."""
-        then = orjson.loads(self.payload)
+        then = orjson.loads(self.body)
         before = int(then["dataschema"].rpartition(":")[2])
         if self.kind == remade.type and before < remade.data.version:
             words = _in_words_of(then["data"], orjson.loads(encode(remade))["data"])

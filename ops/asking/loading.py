@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 
 from bus.codec import encode
-from bus.errors import GapError, UndecodableEventError
+from bus.errors import GapError, NewerAthanorError
 from bus.protocol import Recorded
 from bus.replay import Source
 from contracts.envelope import schema_uri
@@ -34,7 +34,7 @@ MEMORY = "1GB"
 """What the database may take of the memory; beyond that it works on disk."""
 
 _LINE = {
-    "seq": "BIGINT", "version": "BIGINT", "bus_subject": "VARCHAR", "stored_at": "TIMESTAMPTZ",
+    "seq": "BIGINT", "version": "BIGINT", "bus_subject": "VARCHAR", "stored_at": "TIMESTAMPTZ", "signed": "BOOLEAN",
     "e": (
         "STRUCT(id UUID, campaign VARCHAR, type VARCHAR, source VARCHAR, subject VARCHAR, time TIMESTAMPTZ, "
         "causationid UUID, correlationid UUID, traceparent VARCHAR, data JSON)"
@@ -154,13 +154,13 @@ async def _read(source: Source, until: int | None, garbage: list[tuple[int, str]
         async for recorded in source.events(until, passed_over=lambda e: garbage.append((e.sequence, str(e)))):
             yield recorded
             last = recorded.sequence
-    except (GapError, UndecodableEventError) as error:
+    except (GapError, NewerAthanorError) as error:
         raise HalfLogError(last, str(error)) from error
 
 
 def _line(recorded: Recorded) -> bytes:
     """An event as a line of JSON around its own bytes."""
-    envelope, payload = recorded.envelope, recorded.payload
+    envelope, payload = recorded.envelope, recorded.body
     told = orjson.loads(payload)
     # two readers may take one text of JSON for two different things: only the one plain way to write it is handed on
     plain = told["dataschema"] == schema_uri(envelope.type, envelope.data.version) and orjson.dumps(told) == payload
@@ -170,6 +170,7 @@ def _line(recorded: Recorded) -> bytes:
             "version": int(told["dataschema"].rpartition(":")[2]),
             "bus_subject": recorded.subject,
             "stored_at": recorded.stored_at,
+            "signed": recorded.signed,
         }
     )
     return b'%s,"e":%s}\n' % (head[:-1], payload if plain else encode(envelope))

@@ -36,6 +36,7 @@ EVENTS = (
     ("subject", "VARCHAR", "What it is about: a sample, a candidate, a run."),
     ("time", "TIMESTAMPTZ", "When it happened, on the lab's clock."),
     ("stored_at", "TIMESTAMPTZ", "When it was stored, by the clock of the server or ledger that keeps it."),
+    ("signed", "BOOLEAN", "Whether the key of its source has signed it."),
     ("cause", "UUID", "The event that led to it; none for what comes from outside."),
     ("correlation", "UUID", "The chain that it belongs to, such as the life of one sample."),
     ("traceparent", "VARCHAR", "The telemetry span in which it was said."),
@@ -76,7 +77,7 @@ def tables() -> tuple[View, ...]:
     """What is filled from the log."""
     return (
         View("events", "Every event of the log, in order.", _told(EVENTS)),
-        View("unreadable", "Bytes in the log that never were an event.", _told(UNREADABLE)),
+        View("unreadable", "Messages of the log that are no event, or that nobody may take for one.", _told(UNREADABLE)),
     )
 
 

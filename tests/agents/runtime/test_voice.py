@@ -10,11 +10,11 @@ from agents.agent import Agent, folds, on
 from agents.errors import ReplayDivergedError, SeatTakenError
 from agents.runtime import Lab, Runtime
 from agents.workers import Workers
-from bus.errors import UndecodableEventError
+from bus.errors import NewerAthanorError
 from bus.memory import MemoryBus
 from bus.subjects import is_dead_letter, subject_of
 from contracts.campaigns import CampaignPaused, CampaignResumed
-from contracts.presence import AgentStarted
+from contracts.presence import AgentStarted, Speaker, SpeakersListed
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost, StepStarted
 from ops.clock import RealClock, VirtualClock
@@ -221,13 +221,19 @@ async def test_bytes_that_never_were_an_event_do_not_keep_a_lab_from_starting() 
 
 
 async def test_an_older_athanor_does_not_go_on_with_a_newer_log() -> None:
-    """What a newer version has said cannot be remembered, so nothing is begun."""
+    """What a newer version of the lab has said cannot be remembered, so nothing is begun; a stranger's is let be."""
     house = House(lambda _: [Counting()], decided(1, "first"))
     await house.live()
     newer = envelope(decided(2, "second"), n=2).model_dump_json().replace("review.decided:1", "review.decided:99")
     house.bus.store(subject_of(CAMPAIGN, ReviewDecided.kind), newer.encode())
+    await house.live()
+    roll = SpeakersListed(speakers=(Speaker(name="test", public_key="", says=("review.decided:99",)),))
+    await house.bus.publish(
+        envelope(roll, n=3, campaign=CAMPAIGN).model_copy(update={"source": "/agents/console", "campaign": CAMPAIGN})
+    )
+    house.bus.store(subject_of(CAMPAIGN, ReviewDecided.kind), newer.encode())
     length = await house.bus.last_sequence()
-    with pytest.raises(UndecodableEventError, match="newer Athanor"):
+    with pytest.raises(NewerAthanorError, match="newer Athanor"):
         await house.live()
     assert await house.bus.last_sequence() == length
 

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from bus.codec import decode, encode
-from bus.errors import BusError, GapError, UndecodableEventError
+from bus.errors import BusError, GapError, NewerAthanorError
 from bus.protocol import Recorded
 from contracts.presence import AgentFaulted
 from ops.asking import loading
@@ -120,7 +120,7 @@ def test_a_log_can_be_asked_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [GapError(4, 6), UndecodableEventError(4, "it was written by a newer Athanor")], ids=["gap", "newer"]
+    "error", [GapError(4, 6), NewerAthanorError(4, "it was written by a newer Athanor")], ids=["gap", "newer"]
 )
 def test_half_a_log_is_no_answer(error: BusError) -> None:
     """Where it ends too early it says so, and up to where it can be asked; then it is."""
