@@ -64,7 +64,12 @@ class Evidence:
 
 
 def weigh(fit: Fit, observed: Observed) -> Evidence:
-    """The evidence for a fit and for each of its phases."""
+    """The evidence for a fit and for each of its phases; asked again of the same fit, it is not worked out again."""
+    evidence: Evidence = observed.verdicts.answer((fit,), "evidence", lambda: _weighed(fit, observed))
+    return evidence
+
+
+def _weighed(fit: Fit, observed: Observed) -> Evidence:
     top = float(np.maximum(observed.net, 0).max())
     noise, sigma = counting(observed), tolerated(observed, LEFT_FLOOR)
     points = max(typical_width(fit) / (observed.x[1] - observed.x[0]) / 2, 1.0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from science.chemistry.crystal import Crystal, Lattice
+from science.diffraction.recent import Recent
 from science.diffraction.sticks import Sticks, lattice_of, metric_design, metric_parameters
 
 Array = NDArray[np.float64]
@@ -21,6 +23,10 @@ UNMEASURED = 1e6
 SMALLEST_ERROR = 2e-3
 """The same as a share of the strongest line, wherever nothing else is."""
 N_BACKGROUND = 10
+PROFILES_KEPT = 48
+"""Profiles of phases that are kept with a pattern: a search comes back to most within so many."""
+VERDICTS_KEPT = 32
+"""The same of what is said of whole fits."""
 ZERO_SD = 0.02
 """Zero errors in degrees that an aligned instrument has; tells the zero from the displacement."""
 AXIAL_SD = 0.05
@@ -85,6 +91,21 @@ class PhaseState:
 
 
 @dataclass(frozen=True)
+class Weighted:
+    """Rows ``(m, n)`` of one length each, and what their lengths were ``(m,)``."""
+
+    unit: Array
+    norms: Array
+
+    @classmethod
+    def of(cls, rows: Array) -> Weighted:
+        """Rows, each over its length; they are changed in place."""
+        norms = lengths(rows) + 1e-300
+        rows /= norms[:, None]
+        return cls(rows, norms)
+
+
+@dataclass(frozen=True)
 class Observed:
     """A pattern made ready.
 
@@ -126,6 +147,31 @@ class Observed:
     def basis(self) -> Array:
         """See `background_basis`."""
         return background_basis(self.x, self.background)
+
+    @cached_property
+    def weighted_basis(self) -> Weighted:
+        """The columns of the background as a linear fit takes them: times the weights."""
+        return Weighted.of(np.ascontiguousarray(self.basis.T) * (1 / self.sigma))
+
+    @cached_property
+    def basis_over_errors(self) -> Weighted:
+        """The same as a step takes them: over the errors, which rounds otherwise."""
+        return Weighted.of(np.ascontiguousarray(self.basis.T) / self.sigma)
+
+    @cached_property
+    def weighted_counts(self) -> Array:
+        """Counts times the weights, ``(n,)``."""
+        return np.asarray(self.y * (1 / self.sigma))
+
+    @cached_property
+    def profiles(self) -> Recent[tuple[Array, Array, Array]]:
+        """The latest profiles of phases in this pattern, see `lineshapes.phase_columns`."""
+        return Recent(PROFILES_KEPT)
+
+    @cached_property
+    def verdicts(self) -> Recent[Any]:
+        """The latest that was said of fits of this pattern, see `evidence.weigh` and `search.presence`."""
+        return Recent(VERDICTS_KEPT)
 
     def start(self, trials: Sequence[Trial] = (), states: Sequence[PhaseState] = ()) -> Fit:
         """Some phases in the instrument as it is known beforehand; nothing is calculated yet."""
@@ -176,6 +222,11 @@ class Fit:
             ]
         )
         return weights / weights.sum() if weights.sum() > 0 else weights
+
+
+def lengths(rows: Array) -> Array:
+    """Euclidean length of each row ``(m, n)``: ``(m,)``, to the last bit what `numpy.linalg.norm` says."""
+    return np.asarray(np.sqrt(np.add.reduce(rows * rows, axis=1)))
 
 
 def background_basis(x: Array, estimate: Array) -> Array:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from science.diffraction.fit import Fit, Observed
+from science.diffraction.fit import Fit, Observed, Weighted, lengths
 from science.diffraction.lineshapes import Columns, phase_columns
 
 Array = NDArray[np.float64]
@@ -27,16 +28,14 @@ ZERO_ROOM = 0.25
 """Degrees by which the zero may leave what is known of it."""
 
 
-def _solve(profiles: Array, basis: Array, observed: Observed) -> tuple[Array, Array]:
+def _solve(profiles: Array, observed: Observed) -> tuple[Array, Array]:
     """Non-negative scales and free background coefficients of the weighted least-squares problem."""
-    w = 1 / observed.sigma
-    columns = np.vstack([profiles, basis.T]) * w
-    norms = np.linalg.norm(columns, axis=1) + 1e-300
-    columns = columns / norms[:, None]
-    gram, right = columns @ columns.T, columns @ (observed.y * w)
+    columns, norms = _beside(observed.weighted_basis, [profiles * (1 / observed.sigma)])
+    gram, right = columns @ columns.T, columns @ observed.weighted_counts
     active = list(range(len(columns)))
     while True:
-        part = np.linalg.solve(gram[np.ix_(active, active)] + 1e-8 * np.eye(len(active)), right[active])
+        among = gram if len(active) == len(gram) else gram[np.ix_(active, active)]
+        part = np.linalg.solve(among + _ridge(len(active)), right[active])
         negative = [(c, a) for c, a in zip(part, active, strict=True) if a < len(profiles) and c < 0]
         if not negative:
             break
@@ -47,6 +46,27 @@ def _solve(profiles: Array, basis: Array, observed: Observed) -> tuple[Array, Ar
     return coefficients[: len(profiles)], coefficients[len(profiles) :]
 
 
+def _beside(basis: Weighted, rows: Sequence[Array]) -> tuple[Array, Array]:
+    """Rows above those of the background, each over its length, and the lengths.
+
+    Args:
+        basis: of the background.
+        rows: blocks ``(m, n)``, weighted.
+    """
+    count = sum(map(len, rows))
+    unit, norms = np.empty((count + len(basis.unit), basis.unit.shape[1])), np.empty(count + len(basis.unit))
+    np.concatenate(rows, out=unit[:count])
+    norms[:count] = lengths(unit[:count]) + 1e-300
+    unit[:count] /= norms[:count, None]
+    unit[count:], norms[count:] = basis.unit, basis.norms
+    return unit, norms
+
+
+@cache
+def _ridge(size: int) -> Array:
+    return 1e-8 * np.eye(size)
+
+
 def _evaluate(fit: Fit, observed: Observed, basis: Array, held: Sequence[Columns] = ()) -> list[Columns]:
     """Fills in scales, parts, background and chi2; returns the columns for the derivatives.
 
@@ -54,7 +74,7 @@ def _evaluate(fit: Fit, observed: Observed, basis: Array, held: Sequence[Columns
     """
     columns = [*held, *(phase_columns(fit, observed, n) for n in range(len(held), len(fit.trials)))]
     profiles = np.array([c[0] for c in columns]) if columns else np.zeros((0, len(observed.x)))
-    fit.scales, background = _solve(profiles, basis, observed)
+    fit.scales, background = _solve(profiles, observed)
     fit.parts = fit.scales[:, None] * profiles
     fit.background = basis @ background
     misfit = float((((observed.y - fit.calculated) / observed.sigma) ** 2).sum())
@@ -94,9 +114,8 @@ def refine(
         jacobian, apply = _newest(best, columns) if only_newest else _jacobian(best, columns, moved)
         if not len(jacobian):
             return best
-        weighted = np.vstack([jacobian, np.array([c[0] for c in columns]), basis.T]) / observed.sigma
-        norms = np.linalg.norm(weighted, axis=1) + 1e-300
-        weighted /= norms[:, None]
+        rows = [jacobian / observed.sigma, np.array([c[0] for c in columns]) / observed.sigma]
+        weighted, norms = _beside(observed.basis_over_errors, rows)
         residual = (observed.y - best.calculated) / observed.sigma
         gram, right = weighted @ weighted.T, weighted @ residual
         if not only_newest:

@@ -208,6 +208,13 @@ def presence(fit: Fit, observed: Observed, index: int, *, with_gain: bool = True
         index: which phase.
         with_gain: whether it is fitted without the phase, too, which takes longest; the gain is 0 if not.
     """
+    told: Presence = observed.verdicts.answer(
+        (fit,), (index, with_gain), lambda: _presence(fit, observed, index, with_gain=with_gain)
+    )
+    return told
+
+
+def _presence(fit: Fit, observed: Observed, index: int, *, with_gain: bool) -> Presence:
     part = fit.parts[index]
     if part.max() <= 0:
         return Presence(0, 0, 0, 0, 0)
