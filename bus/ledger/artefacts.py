@@ -7,13 +7,34 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bus.blobs import BlobStore
+from bus.ledger.crew import Crew
+from bus.ledger.events import Events
 from bus.ledger.examining import UNTOLD, Artefact
 from bus.ledger.files import digest_of, open_regular
 from bus.ledger.findings import Findings, Kind
+from bus.ledger.tiles import WIDTH, TileStore, widths
 
 _NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{62}")
 _LOOSE = 3
 """How many of those that nobody names are named."""
+
+
+def named_in(store: TileStore, size: int, processes: int = 1) -> dict[bytes, Artefact]:
+    """The artefacts that the first events of a ledger name; digest → the first event that names it.
+
+    Raises:
+        TileError: a bundle cannot be read.
+    """
+    events = Events(Findings())
+    with Crew(store.folder, processes) as crew:
+        events.know(crew.rolls(size))
+        for (n, width), told in zip(widths(size), crew.bundles(size), strict=True):
+            if told is not None:
+                events.take(n * WIDTH, told)
+                continue
+            for index, entry in enumerate(store.read_bundle(n, width), n * WIDTH):
+                events.look(index, entry)
+    return events.artefacts
 
 
 def look_at_artefacts(folder: Path, named: Mapping[bytes, Artefact], findings: Findings) -> int:

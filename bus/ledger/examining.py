@@ -140,7 +140,7 @@ class Examiner:
             told.problems.append(Problem(index, Kind.ID, detail))
         told.is_event, told.identity = True, envelope.id.bytes
         told.cause = envelope.causationid.bytes if envelope.causationid is not None else NOBODY
-        if _speaks_of_artefacts(type(envelope.data)):
+        if told.speaker and _speaks_of_artefacts(type(envelope.data)):
             told.artefacts += _artefacts(index, envelope.data)
         return told
 

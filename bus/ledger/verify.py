@@ -34,6 +34,8 @@ class Seen:
     """Who, for the message."""
     content: bytes
     """The signed note."""
+    unread: str = ""
+    """Why it could not be read, if it could not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,9 @@ def _kept(
     """Checkpoints that somebody has kept; those that the ledger cannot continue are findings."""
     kept = []
     for seen in trust.seen:
+        if seen.unread:
+            findings.add(None, Kind.FOREIGN, f"The checkpoint kept by {seen.who} cannot be read: {seen.unread}.")
+            continue
         try:
             checkpoint = open_checkpoint(seen.content, known).checkpoint
         except NoteError as error:

@@ -121,12 +121,15 @@ def repair(
 def export(
     folder: Folder,
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")] = Path("ledger.athanor-ledger.tar"),
+    artefacts: Annotated[
+        bool, typer.Option("--artefacts/--no-artefacts", help="Put patterns and models into the file, too.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
-    """Write the ledger and its verifier keys into one file for a reviewer."""
+    """Write the ledger, its artefacts and its verifier keys into one file for a reviewer."""
     from ops.ledgering.parcels import export_ledger
 
-    raise typer.Exit(export_ledger(folder, out, as_json=as_json))
+    raise typer.Exit(export_ledger(folder, out, with_artefacts=artefacts, as_json=as_json))
 
 
 @app.command("import")
