@@ -19,6 +19,7 @@ from agents.errors import DeclarationError, FoldError, NotAttachedError
 from agents.memory import Memory
 from contracts.event import Event
 from contracts.materials import ArtifactRef
+from contracts.presence import WorkTakenUp
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -226,6 +227,10 @@ class Agent(Generic[M]):
         stills = copy.copy(self)
         stills.memory = self.memory.fork()
         return stills
+
+    def takes_up(self, taken: WorkTakenUp) -> bool:  # noqa: ARG002  for those who ask
+        """Whether work of its own that was set aside is still to be done: asked when that it is taken up is folded."""
+        return True
 
     def attach(self, workbench: Workbench) -> None:
         """Lends the agent what reactions need."""

@@ -39,13 +39,15 @@ from contracts.planning import (
     Origin,
     ProposalExhausted,
 )
-from contracts.presence import AgentFaulted
+from contracts.presence import AgentFaulted, WorkTakenUp
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost
 from contracts.trust import CandidateRefused
 
 GIVE_UP_AFTER = 6
 """Batches in a row of which nothing could be made, before the planner says that it is at its end."""
+CALLS = frozenset(k.kind for k in (CampaignStarted, CampaignResumed, BatchClosed, ModelReleased, ModelRejected))
+"""What calls for a batch."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,18 @@ class Planner(KeepsBook[PlannerMemory]):
         training = event.event_kind == BatchClosed.kind and self.memory.stage is Stage.MODEL
         if event.parked and (planning or training):
             self.memory.stage = Stage.OWED
+
+    @folds(WorkTakenUp)
+    def call_again(self, event: WorkTakenUp) -> None:
+        """A batch that is still owed is called for; a resumption may have asked for it meanwhile."""
+        if event.agent == self.name and event.event_kind in CALLS:
+            self.memory.called = self.memory.stage is Stage.OWED and not self.memory.paused
+            if self.memory.called:
+                self.memory.stage = Stage.BATCH
+
+    def takes_up(self, taken: WorkTakenUp) -> bool:
+        """A batch is not proposed twice."""
+        return self.memory.called if taken.event_kind in CALLS else True
 
     # reactions -----------------------------------------------------------------------------------
 

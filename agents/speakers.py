@@ -70,8 +70,8 @@ AGENTS: Mapping[str, tuple[type[Event], ...]] = {
 """Agent → what it yields."""
 
 OTHERS: Mapping[str, tuple[type[Event], ...]] = {
-    "console": (CampaignStarted, CampaignPaused, CampaignResumed, presence.SpeakersListed),
-    "daemon": (presence.LabTroubled,),
+    "console": (CampaignStarted, CampaignPaused, CampaignResumed, presence.SpeakersListed, presence.WorkTakenUp),
+    "daemon": (presence.LabTroubled, presence.WorkTakenUp),
     "guard": (presence.LabTroubled, presence.EventRefused),
     "ledger": (presence.LabTroubled,),
 }

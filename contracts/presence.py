@@ -104,3 +104,20 @@ class AgentFaulted(Event, kind="presence.agent_faulted", version=2):
     """File and line where it was raised."""
     parked: bool
     """Whether the event was set aside as a dead letter after this attempt."""
+
+
+class WorkTakenUp(Event, kind="presence.work_taken_up"):
+    """What an agent had set aside is worked on again: a mistake was mended, or what stood in the way is gone."""
+
+    agent: AgentName
+    """Whose work it is."""
+    event_id: UUID
+    """The event that it was reacting to."""
+    event_kind: str
+    """That event's kind."""
+    place: Annotated[int, Field(ge=1)]
+    """Where that event stands in the log."""
+    reaction: Count
+    """Which of the agent's reactions to that kind, from 0."""
+    reason: str
+    """Why now."""

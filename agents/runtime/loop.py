@@ -9,54 +9,32 @@ what is already in the log is not said twice.
 from __future__ import annotations
 
 import asyncio
-import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import ExitStack, aclosing, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from datetime import datetime
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from agents.agent import MOMENT, Agent, Reaction
-from agents.errors import ReplayDivergedError, SeatTakenError
+from agents.agent import MOMENT, Agent
+from agents.errors import SeatTakenError
 from agents.runtime.lab import Lab, moment_of
+from agents.runtime.parked import ParkedWork, Shelf
+from agents.runtime.reacting import ATTEMPTS, BACKOFF, Reacting, Reactor
 from agents.runtime.recalling import Recall
 from agents.runtime.seats import Seat, Work
 from agents.runtime.snapshots import Anchor, Snapshots, chained
+from agents.runtime.taking_up import TakingUp
 from agents.runtime.voice import Voice
 from bus.protocol import Recorded
-from bus.telemetry import Attempt, ReactionSpan
-from contracts.envelope import Envelope
 from contracts.event import Event
-from contracts.identifiers import follow_up_id, root_id
+from contracts.identifiers import root_id
 from contracts.materials import ArtifactRef
-from contracts.presence import AgentFaulted, AgentStarted, AgentStopped, LabTroubled, TroubleKind
+from contracts.presence import AgentStarted, AgentStopped, LabTroubled, TroubleKind, WorkTakenUp
+
+__all__ = ["ATTEMPTS", "BACKOFF", "Runtime"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-ATTEMPTS = 3
-"""How often a reaction is tried before its event is set aside."""
-BACKOFF = timedelta(seconds=5)
-"""Pause before the second attempt on the lab's clock; it doubles with each further one."""
-
-
-@dataclass(frozen=True)
-class _Reacting:
-    """One reaction to one delivery."""
-
-    seat: Seat
-    agent: Agent[Any]
-    """Who reacts, with the memory that the reaction sees."""
-    work: Work
-    reaction: Reaction
-    author: str
-    """Names the reaction in the ids of what it says."""
-
-    @property
-    def cause(self) -> Envelope:
-        """What it reacts to."""
-        return self.work.delivery.recorded.envelope
 
 
 class Runtime:
@@ -65,6 +43,8 @@ class Runtime:
     Attributes:
         watchers: called with each event after it is stored, for the console; they must not act on it.
         failure: ends with the error that the run cannot go on after.
+        shelf: what was set aside.
+        reactor: runs the reactions, and knows what waits until a trouble is over.
     """
 
     def __init__(self, lab: Lab, agents: Sequence[Agent[Any]], snapshots: Snapshots | None = None) -> None:
@@ -75,7 +55,11 @@ class Runtime:
         self.failure.add_done_callback(lambda done: done.cancelled() or done.exception())  # whoever looks, or nobody
         self._voice = Voice(lab, self._stored)
         self._voice.noticed = self._hear_of
-        self._recall = Recall(lab, self._voice, snapshots, self.seats) if snapshots else None
+        self.shelf = Shelf(self.seats)
+        self.reactor = Reactor(lab, self._voice, self.shelf)
+        self.reactor.ended = self._fail
+        self._taking_up = TakingUp(lab, self._voice, self.shelf)
+        self._recall = Recall(lab, self._voice, snapshots, self.seats, self.shelf) if snapshots else None
         self._stopping = False
         for agent in agents:
             agent.attach(self)
@@ -130,7 +114,8 @@ class Runtime:
                 start = next(s.starts for s in self.seats if s.name == name) + 1
                 raise SeatTakenError(name, start, "another that is at work")
         for seat in self.seats:
-            seat.subscription = await self.lab.bus.subscribe(self._durable(seat), self.lab.campaign, seat.agent.kinds())
+            kinds: set[type[Event]] = {*seat.agent.kinds(), WorkTakenUp}
+            seat.subscription = await self.lab.bus.subscribe(self._durable(seat), self.lab.campaign, kinds)
         for seat in self.seats:
             seat.tasks.append(self._guarded(self._listen(seat)))
             if (heard := seat.agent.heard()) is not None:
@@ -154,7 +139,7 @@ class Runtime:
 
     async def stop(self, reason: str) -> None:
         """Begins nothing new, lets go of what waits, and says that the agents are gone."""
-        self._stopping = True
+        self._stopping = self.reactor.stopping = True
         for seat in self.seats:
             await seat.leave()
             if self._recall:
@@ -177,6 +162,31 @@ class Runtime:
         if not self._voice.knows(event_id):
             async with self.lab.turns.outside():
                 await self._voice.say(event, event_id, source)
+
+    async def retry(
+        self,
+        reason: str,
+        source: str,
+        agents: Collection[str] = (),
+        only: Callable[[ParkedWork], bool] = lambda _: True,
+    ) -> list[ParkedWork]:
+        """Has what was set aside taken up again.
+
+        Args:
+            reason: why now.
+            source: who says so.
+            agents: whose work; everybody's by default.
+            only: which of it.
+
+        Returns:
+            What is taken up, in the order in which it was set aside.
+        """
+        async with self._taking_up.lock:
+            works = self.shelf.there(agents, only)
+            for work, taken in zip(works, await self._taking_up.orders(works, reason), strict=True):
+                name = f"taken up/{work.agent}/{work.event_id}/{work.reaction}/{work.parked_at}"
+                await self.say(taken, name, source)
+            return works
 
     @property
     def listening(self) -> bool:
@@ -202,7 +212,7 @@ class Runtime:
         for seat in self.seats:
             if isinstance(event, AgentStarted) and event.agent == seat.name:
                 seat.starts = max(seat.starts, event.start)
-            if type(event) not in seat.agent.kinds():
+            if not _hears(seat, event):
                 continue
             seat.heard_of = recorded.sequence
             if recorded.sequence <= seat.place:
@@ -213,10 +223,15 @@ class Runtime:
                     self._recall.compare(seat)
             else:
                 finished = False
+                seat.expects(recorded)
                 self.lab.turns.expect(recorded.sequence, seat.order)
+        self.shelf.note(recorded)
         self._voice.remember(recorded, finished=finished)
 
     def _fold(self, seat: Seat, recorded: Recorded) -> None:
+        if type(recorded.envelope.data) not in seat.agent.kinds():
+            seat.place = recorded.sequence  # it concerns the runtime alone
+            return
         MOMENT.set(moment_of(self.lab.seed, seat.name, recorded.envelope))
         seat.agent.fold(recorded.envelope.data)
         seat.folded, seat.place, seat.anchor = seat.folded + 1, recorded.sequence, Anchor.of(recorded)
@@ -226,8 +241,10 @@ class Runtime:
 
     def _stored(self, recorded: Recorded) -> None:
         """An event of ours is in the log."""
+        self.shelf.note(recorded)
         for seat in self.seats:
-            if type(recorded.envelope.data) in seat.agent.kinds():
+            if _hears(seat, recorded.envelope.data):
+                seat.expects(recorded)
                 self.lab.turns.expect(recorded.sequence, seat.order)
         self._hear_of(recorded)
         for watch in self.watchers:
@@ -235,7 +252,7 @@ class Runtime:
 
     def _hear_of(self, recorded: Recorded) -> None:
         for seat in self.seats:
-            if type(recorded.envelope.data) in seat.agent.kinds():
+            if _hears(seat, recorded.envelope.data):
                 seat.heard_of = max(seat.heard_of, recorded.sequence)
 
     def _guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -247,13 +264,16 @@ class Runtime:
     def _notice(self, done: asyncio.Task[None]) -> None:
         if done.cancelled() or (error := done.exception()) is None:
             return
+        self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
         if not self._stopping and not self.failure.done():
             self.failure.set_exception(error)
 
     async def _listen(self, seat: Seat) -> None:
         assert seat.subscription is not None  # noqa: S101  start() subscribes before it listens
         async for delivery in seat.subscription:
-            envelope, sequence = delivery.recorded.envelope, delivery.recorded.sequence
+            sequence = delivery.recorded.sequence
             if await seat.heard_again(delivery):
                 continue
             async with self.lab.turns.turn(sequence, seat.order):
@@ -261,19 +281,37 @@ class Runtime:
                 if self._recall:
                     self._recall.draft(seat)
                 work = seat.open[sequence] = Work(delivery)
-                for n, reaction in enumerate(seat.agent.reaction_table.get(type(envelope.data), ())):
-                    agent = seat.agent.still() if reaction.long else seat.agent
-                    reacting = self._react(_Reacting(seat, agent, work, reaction, f"{seat.name}/{n}"))
-                    if reaction.long:
-                        task = self.lab.turns.spawn(reacting)
+                for reacting in await self._reactions(seat, work):
+                    running = self.reactor.react(reacting)
+                    if reacting.reaction.long:
+                        task = self.lab.turns.spawn(running)
                         work.running.add(task)
                         task.add_done_callback(partial(self._long_done, seat, work))
                     else:
-                        await reacting
+                        await running
                 work.listening = False
             await seat.acknowledge()
             if self._recall:
                 await self._recall.keep(seat)
+
+    async def _reactions(self, seat: Seat, work: Work) -> list[Reacting]:
+        """What a delivery leads to."""
+        recorded = work.delivery.recorded
+        event = recorded.envelope.data
+        if isinstance(event, WorkTakenUp):
+            return await self._taking_up.reactions(seat, work, event)
+        return [
+            Reacting(
+                seat,
+                seat.agent.still() if reaction.long else seat.agent,
+                work,
+                reaction,
+                n,
+                recorded,
+                self._voice.said_before(recorded.envelope.id, f"{seat.name}/{n}"),
+            )
+            for n, reaction in enumerate(seat.agent.reaction_table.get(type(event), ()))
+        ]
 
     def _long_done(self, seat: Seat, work: Work, done: asyncio.Task[None]) -> None:
         self._notice(done)
@@ -289,56 +327,7 @@ class Runtime:
             async for key, event in heard:
                 await self.say(event, key, seat.name)
 
-    async def _react(self, reacting: _Reacting) -> None:
-        """Runs one reaction; a bug is recorded, tried again, and at last set aside."""
-        cause, seat = reacting.cause, reacting.seat
-        said = self._voice.said_before(cause.id, reacting.author)
-        for attempt in range(1, ATTEMPTS + 1):
-            MOMENT.set(moment_of(self.lab.seed, seat.name, cause, tuple(said)))
-            if (error := await self._attempt(reacting, attempt, said)) is None:
-                return
-            if attempt < ATTEMPTS:
-                await self.lab.clock.sleep_until(self.lab.clock.now() + BACKOFF * 2 ** (attempt - 1))
-            else:
-                reacting.work.given_up.append(f"{type(error).__name__}: {error}")
 
-    async def _attempt(self, reacting: _Reacting, attempt: int, said: list[Event]) -> Exception | None:
-        """One try; the mistake that ended it, which is on record then."""
-        name, recorded = reacting.reaction.method.__name__, reacting.work.delivery.recorded
-        with self.lab.telemetry.reaction(Attempt(reacting.seat.name, name, recorded, attempt)) as span:
-            try:
-                await self._tell(reacting, said, span)
-            except Exception as error:
-                if self._stopping or isinstance(error, ReplayDivergedError | SeatTakenError):
-                    raise
-                span.faulted(error)
-                await self._record_fault(reacting, attempt, error)
-                return error
-        return None
-
-    async def _tell(self, reacting: _Reacting, said: list[Event], span: ReactionSpan) -> None:
-        """Publishes what a reaction yields and notes it in `said`."""
-        method, cause = reacting.reaction.method, reacting.cause
-        async with aclosing(method(reacting.agent, cause.data)) as events:  # type: ignore[type-var]
-            n = 0
-            async for event in events:
-                await self._voice.say(event, follow_up_id(cause.id, reacting.author, n), reacting.seat.name, cause)
-                span.said(event, before=n < len(said))
-                if n == len(said):
-                    said.append(event)
-                n += 1
-
-    async def _record_fault(self, reacting: _Reacting, attempt: int, error: Exception) -> None:
-        cause, seat = reacting.cause, reacting.seat
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        event = AgentFaulted(
-            agent=seat.name,
-            event_id=cause.id,
-            event_kind=cause.type,
-            attempt=attempt,
-            error=f"{type(error).__name__}: {error}"[:2000],
-            where=f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}",
-            parked=attempt == ATTEMPTS,
-        )
-        fault_id = follow_up_id(cause.id, f"{reacting.author}/start {seat.starts + 1}/fault", attempt)
-        await self._voice.say(event, fault_id, seat.name, cause)
+def _hears(seat: Seat, event: Event) -> bool:
+    """Whether an event is delivered to that agent."""
+    return isinstance(event, WorkTakenUp) or type(event) in seat.agent.kinds()

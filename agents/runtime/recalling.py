@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from agents.runtime.lab import Lab
+from agents.runtime.parked import Shelf
 from agents.runtime.seats import Seat
 from agents.runtime.snapshots import Anchor, MemorySnapshot, Snapshots, VoiceSnapshot
 from agents.runtime.voice import Voice
@@ -21,8 +22,8 @@ class Recall:
         reasons: why snapshots were not used, or could not be kept.
     """
 
-    def __init__(self, lab: Lab, voice: Voice, snapshots: Snapshots, seats: Sequence[Seat]) -> None:
-        self.lab, self.voice, self.snapshots, self.seats = lab, voice, snapshots, seats
+    def __init__(self, lab: Lab, voice: Voice, snapshots: Snapshots, seats: Sequence[Seat], shelf: Shelf) -> None:
+        self.lab, self.voice, self.snapshots, self.seats, self.shelf = lab, voice, snapshots, seats, shelf
         self._drafts: dict[str, MemorySnapshot] = {}
         self._kept: dict[str, int] = {}
         self._doubted: dict[str, MemorySnapshot] = {}
@@ -51,11 +52,12 @@ class Recall:
                 self._doubted.setdefault(seat.name, snapshot)
                 self.snapshots.passed_over(f"the snapshot of {seat.name} at {snapshot.place} is not used: {reason}")
         voices = [v for v in self.snapshots.read(VOICE, VoiceSnapshot) if v.campaign == self.lab.campaign]
-        if not voices:
+        if not voices or voices[0].parked is None:
             return 0
         behind = min(voices[0].place, *(self._kept.get(seat.name, 0) for seat in self.seats))
         if behind > 0:
             self.voice.recall(voices[0].roots, behind)
+            self.shelf.recall(voices[0].parked)
         return behind
 
     async def _doubt(self, snapshot: MemorySnapshot, floor: int) -> str:
@@ -132,7 +134,12 @@ class Recall:
         await self.keep(seat)
 
     def _voice_now(self) -> VoiceSnapshot:
-        return VoiceSnapshot(campaign=self.lab.campaign, place=self.voice.complete, roots=dict(self.voice.roots))
+        return VoiceSnapshot(
+            campaign=self.lab.campaign,
+            place=self.voice.complete,
+            roots=dict(self.voice.roots),
+            parked=tuple(self.shelf.there()),
+        )
 
     def _write(self, drafts: Sequence[MemorySnapshot], voice: VoiceSnapshot) -> None:
         self.snapshots.write(VOICE, voice)

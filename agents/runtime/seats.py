@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.agent import Agent
+from agents.memory import Memory
 from agents.runtime.snapshots import START, Anchor
-from bus.protocol import Delivery, Subscription
+from bus.protocol import Delivery, Recorded, Subscription
+from contracts.presence import WorkTakenUp
 
 
 @dataclass
@@ -52,12 +55,33 @@ class Seat:
     open: dict[int, Work] = field(default_factory=dict)
     """Place in the log → what is being worked on."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    taken_up: dict[int, int] = field(default_factory=dict)
+    """Place of each `WorkTakenUp` that is still to come → place of the event that is reacted to again."""
+    as_it_was: dict[int, Memory] = field(default_factory=dict)
+    """Place of such an event → the memory that it found."""
+    _blank: Memory = field(init=False)
     _acknowledging: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        """Keeps the memory of an agent that has heard of nothing."""
+        self._blank = self.agent.memory.fork()
 
     @property
     def name(self) -> str:
         """The agent's name."""
         return self.agent.name
+
+    def newborn(self) -> Agent[Any]:
+        """This agent, with the memory of one that has heard of nothing."""
+        born = copy.copy(self.agent)
+        born.memory = self._blank.fork()
+        return born
+
+    def expects(self, recorded: Recorded) -> None:
+        """An event is on its way to it."""
+        event = recorded.envelope.data
+        if isinstance(event, WorkTakenUp) and event.agent == self.name:
+            self.taken_up[recorded.sequence] = event.place
 
     async def heard_again(self, delivery: Delivery) -> bool:
         """Whether an event is in memory already: a broker that was restarted or cut off delivers once more.

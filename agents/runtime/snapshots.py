@@ -21,6 +21,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agents.memory import Memory
+from agents.runtime.parked import ParkedWork
 from bus.protocol import Recorded
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ class VoiceSnapshot(BaseModel):
     """Place up to which nothing is missing."""
     roots: dict[UUID, str]
     """Id → kind."""
+    parked: tuple[ParkedWork, ...] | None = None
+    """What was set aside up to there; none if an older Athanor wrote this, which did not keep it."""
 
 
 S = TypeVar("S", MemorySnapshot, VoiceSnapshot)

@@ -315,6 +315,48 @@ async def test_a_batch_that_failed_is_owed_and_a_resumption_asks_for_it() -> Non
     assert names(await lab.hear(RESUME)) == ["c-0001", "c-0002", "c-0003"]
 
 
+async def _retried(lab: House) -> list:
+    """What is said when the batch that was set aside is taken up."""
+    before = await lab.bus.last_sequence()
+
+    async def ask(runtime, _clock) -> None:
+        await runtime.retry("mended", "console")
+
+    lab.meanwhile = ask
+    await lab.live()
+    lab.meanwhile = None
+    return names([e.data for sequence, e in lab.past() if sequence > before and e.source == "/agents/planner"])
+
+
+async def test_a_batch_that_failed_is_taken_up_or_asked_for_by_a_resumption_but_not_both() -> None:
+    """Whichever comes first proposes it, with one and the same number; the other proposes nothing."""
+    for order in ("retry first", "resume first"):
+        world = World()
+        lab = house(world)
+        draw, world.workers.draw = world.workers.draw, lambda _: 1 / 0
+        await lab.hear()
+        world.workers.draw = draw
+        batch = ["c-0001", "c-0002", "c-0003"]
+        if order == "retry first":
+            assert await _retried(lab) == batch
+            assert names(await lab.hear(RESUME)) == []
+        else:
+            assert names(await lab.hear(RESUME)) == batch
+            assert await _retried(lab) == []
+
+
+async def test_a_batch_that_is_taken_up_in_a_pause_stays_owed() -> None:
+    """Nothing new begins in a pause; the resumption proposes it."""
+    world = World()
+    lab = house(world)
+    draw, world.workers.draw = world.workers.draw, lambda _: 1 / 0
+    await lab.hear()
+    world.workers.draw = draw
+    await lab.hear(PAUSE)
+    assert await _retried(lab) == []
+    assert names(await lab.hear(RESUME)) == ["c-0001", "c-0002", "c-0003"]
+
+
 @pytest.mark.parametrize(("parked", "goes_on"), [(True, True), (False, False)])
 async def test_a_model_that_never_came_is_not_awaited_for_ever(parked: bool, goes_on: bool) -> None:  # noqa: FBT001
     """When the fit was set aside, a resumption goes on without it; as long as it is tried again it is awaited."""
