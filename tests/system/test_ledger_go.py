@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bus.ledger.checkpoint import Checkpoint
+from bus.ledger.export import export
 from bus.ledger.growth import Growth
 from bus.ledger.keys import open_ring, read_verifiers
 from bus.ledger.merkle import consistency_proof
@@ -19,6 +20,7 @@ from bus.ledger.note import COSIGNATURE, Note, Signer
 from bus.ledger.proof import prove
 from bus.ledger.tiles import TileStore
 from tests.bus.ledger.growing import entries, grow, make
+from tests.bus.ledger.signed_lab import COUNT, UNSIGNED, Lab, made
 
 SOURCES = Path("/usr/share/gocode")
 """Where Debian's golang-golang-x-mod-dev puts the library."""
@@ -96,6 +98,58 @@ def test_go_passes_over_the_signatures_of_witnesses(verifier: Path, tmp_path: Pa
     witness = Signer.generate("witness.example/w1", COSIGNATURE)
     store.write_checkpoint(note.with_signatures([witness.sign(note.text, time=1_700_000_000)]).encode())
     assert ask(verifier, tmp_path, store, kept, 7).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A lab with signed events and artefacts."""
+    return made(tmp_path_factory.mktemp("lab"))
+
+
+def check(verifier: Path, lab: Lab, parcel: Path) -> subprocess.CompletedProcess[str]:
+    """Hands an exported file to the program."""
+    key = str(read_verifiers(lab.ledger)[0])
+    return subprocess.run([verifier, parcel, key], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_go_accepts_a_whole_parcel(verifier: Path, lab: Lab, tmp_path: Path) -> None:
+    """With nothing but the file and the key Go finds the signed root, every artefact, and every speaker's signature."""
+    exported = export(lab.ledger, tmp_path / "lab.tar", lab.blobs)
+    done = check(verifier, lab, tmp_path / "lab.tar")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["size"], told["root"]) == (COUNT, exported.checkpoint.root.hex())
+    assert (told["artefacts"], told["signed"]) == (6, COUNT - UNSIGNED)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (b"scan 50\n", b"scam 50\n", "does not have the digest"),
+        (b'"reason":"a test"', b'"reason":"a lie!"', "not signed by"),
+        (b'"start":5,', b'"start":6,', "the root over the entries"),
+    ],
+    ids=["artefact", "event", "unsigned event"],
+)
+def test_go_refuses_an_altered_parcel(
+    verifier: Path, lab: Lab, tmp_path: Path, old: bytes, new: bytes, says: str
+) -> None:
+    """A byte of an artefact, of a signed event and of an unsigned one: Go's answer is no."""
+    export(lab.ledger, tmp_path / "lab.tar", lab.blobs)
+    content = (tmp_path / "lab.tar").read_bytes()
+    at = content.rindex(old)
+    (tmp_path / "altered.tar").write_bytes(content[:at] + new + content[at + len(old) :])
+    done = check(verifier, lab, tmp_path / "altered.tar")
+    assert done.returncode == 1
+    assert says in done.stderr
+
+
+def test_go_misses_an_artefact(verifier: Path, lab: Lab, tmp_path: Path) -> None:
+    """A file without the artefacts that its events name is not the whole of it."""
+    export(lab.ledger, tmp_path / "lab.tar")
+    done = check(verifier, lab, tmp_path / "lab.tar")
+    assert done.returncode == 1
+    assert "which is not in the parcel" in done.stderr
 
 
 @pytest.mark.parametrize("damage", ["tile", "checkpoint", "history"])

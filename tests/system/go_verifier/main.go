@@ -2,6 +2,10 @@
 //
 // Usage: go_verifier LEDGER VKEY OLD_CHECKPOINT PROOF CONSISTENCY
 //
+//	go_verifier PARCEL VKEY
+//
+// With two arguments it checks a whole file of `athanor ledger export` (see parcel.go).
+//
 // It opens LEDGER/checkpoint and OLD_CHECKPOINT with VKEY, proves inclusion of the entry in PROOF (a .tlog-proof) and
 // consistency with the old checkpoint from the tiles of LEDGER, which are authenticated on the way, and checks the
 // proofs that were made elsewhere: the path in PROOF and the base64 lines in CONSISTENCY. On success it prints JSON.
@@ -83,8 +87,12 @@ func hashes(lines []string) (proof []tlog.Hash) {
 
 func main() {
 	log.SetFlags(0)
+	if len(os.Args) == 3 {
+		parcel(os.Args[1], os.Args[2])
+		return
+	}
 	if len(os.Args) != 6 {
-		log.Fatal("usage: go_verifier LEDGER VKEY OLD_CHECKPOINT PROOF CONSISTENCY")
+		log.Fatal("usage: go_verifier LEDGER VKEY OLD_CHECKPOINT PROOF CONSISTENCY, or PARCEL VKEY")
 	}
 	ledger, vkey := os.Args[1], os.Args[2]
 	read := func(path string) []byte {
