@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.bench import costs, hops, ledger, publishing, replay, restart, sticks
+from tests.bench import costs, hops, ledger, publishing, replay, restart, signing, sticks
 
 
 def main() -> None:
@@ -15,6 +15,7 @@ def main() -> None:
     asyncio.run(replay.main())
     asyncio.run(restart.main())
     ledger.main()
+    signing.main()
     sticks.main()
 
 

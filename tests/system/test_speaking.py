@@ -120,7 +120,9 @@ def test_one_key_speaks_for_nobody_else(tmp_path: Path) -> None:
     asked = athanor("query", out, "SELECT seq FROM unreadable ORDER BY seq", "--csv")
     assert asked.returncode == 1
     assert [int(n) for n in asked.stdout.split()[1:]] == sorted(places)
-    assert athanor("report", out).returncode == 0
+    reported = athanor("report", out)
+    assert reported.returncode == 1, "what nobody may take for an event is told beside the page"
+    assert all(f"Sequence {n} " in reported.stdout + reported.stderr for n in places)
 
 
 async def _log(out: Path, scratch: Path) -> list[Recorded]:
@@ -136,16 +138,22 @@ async def _log(out: Path, scratch: Path) -> list[Recorded]:
 
 
 def test_a_lab_without_its_keys_says_nothing(tmp_path: Path) -> None:
-    """Whose keys were lost or exchanged is told before anything is written; with the old ones it goes on."""
+    """A console's key that was lost is told before anything is written; an agent's is exchanged by a new roll."""
     campaign, out = small(tmp_path), tmp_path / "lab"
-    done = athanor("run", campaign, "--out", out, "--json")
-    size = json.loads(done.stdout.splitlines()[-1])["last_sequence"]
+    with daemon(campaign, out):
+        assert athanor("stop", out).returncode == 0
     (out / "keys" / "console.nk").rename(tmp_path / "console.nk")
-    again = athanor("run", campaign, "--out", out)
+    again = athanor("up", "--campaign", campaign, "--out", out, "--http-port", 0)
     assert again.returncode == 2
     assert "Put the keys of this lab back" in again.stderr
     (tmp_path / "console.nk").replace(out / "keys" / "console.nk")
     (out / "keys" / "planner.nk").unlink()
-    goes_on = athanor("run", campaign, "--out", out, "--json")
-    assert goes_on.returncode == 0, goes_on.stderr
-    assert json.loads(goes_on.stdout.splitlines()[-1])["last_sequence"] >= size
+    with daemon(campaign, out):
+        assert athanor("stop", out).returncode == 0
+    (tmp_path / "copy").mkdir()
+    log = asyncio.run(_log(out, tmp_path / "copy"))
+    rolls = [r for r in log if isinstance(r.envelope.data, SpeakersListed)]
+    assert [r.sequence for r in rolls][:1] == [1]
+    keys = [{s.name: s.public_key for s in r.envelope.data.speakers} for r in rolls]
+    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {"planner"}
+    assert not any(isinstance(r.envelope.data, EventRefused) for r in log)
