@@ -50,9 +50,8 @@ def main() -> None:
         f"signatures: processor time an event of {size:.0f} B (a signature adds {LENGTH} B), median of {ROUNDS} rounds"
     )
     for name, beside in (("sign", "encode"), ("check", "decode")):
-        print(
-            f"  {name:6} {cost[name]:6.1f} µs   beside {beside} {cost[beside]:6.1f} µs: {cost[name] / cost[beside]:.1f}×"
-        )
+        ratio = cost[name] / cost[beside]
+        print(f"  {name:6} {cost[name]:6.1f} µs   beside {beside} {cost[beside]:6.1f} µs: {ratio:.1f}×")
 
 
 if __name__ == "__main__":
