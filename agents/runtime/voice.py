@@ -2,6 +2,9 @@
 
 What is in the log is not said again, whatever is re-made after a crash. The number of an agent's start is its
 right to act: as soon as another process has started the agent once more, this one falls silent.
+
+Only ids that may be asked for again are kept in memory: what has no cause in the log, what was said about events that
+are not worked off, and what others have said in the name of our agents. A reaction remembers itself what it has said.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ class Voice:
         self._known: dict[UUID, str] = {}
         self._unfinished: set[UUID] = set()
         self._past: dict[UUID, Event] = {}
+        self._ours: set[int] = set()
         self._seen = 0
         self._claims: dict[str, int] = {}
         self.roots: dict[UUID, str] = {}
@@ -66,7 +70,10 @@ class Voice:
         self._seen = self.complete = behind
 
     def _note(self, envelope: Envelope) -> None:
-        self._known[envelope.id] = envelope.type
+        """Keeps the id of an event, as far as somebody may want to say it again."""
+        wanted = envelope.causationid is None or envelope.causationid in self._unfinished
+        if wanted or envelope.source.removeprefix("/agents/") in self._claims:
+            self._known[envelope.id] = envelope.type
         # starts and stops carry their number in their id: the number is remembered instead
         if envelope.causationid is None and not isinstance(envelope.data, AgentStarted | AgentStopped):
             self.roots[envelope.id] = envelope.type
@@ -116,16 +123,27 @@ class Voice:
             ReplayDivergedError: the log has something else under that id.
             SeatTakenError: another process has started one of these agents.
         """
-        if event_id not in self._known:
+        recorded = self._known.get(event_id)
+        if recorded is None:
             try:
                 await self._publish(self._sealed(event, event_id, source, cause))
             except DuplicateConflictError as taken:
                 # another process said it before it fell silent: the log stands, as after a crash
                 await self._look_back(self._seen, taken.sequence)
-                if event_id not in self._known:
+                recorded = self._known.get(event_id) or await self._kind_at(taken.sequence, event_id)
+                if recorded is None:
                     raise
-        if (recorded := self._known[event_id]) != event.kind:
+            else:
+                return
+        if recorded != event.kind:
             raise ReplayDivergedError(source, recorded, event.kind)
+
+    async def _kind_at(self, place: int, event_id: UUID) -> str | None:
+        """The kind of the event that stands there, if it is that one."""
+        async for recorded in self.read(place, place):
+            if recorded.envelope.id == event_id:
+                return recorded.envelope.type
+        return None
 
     def _sealed(self, event: Event, event_id: UUID, source: str, cause: Envelope | None = None) -> Envelope:
         return seal(event, event_id, Saying(self.lab.campaign, source, self.lab.clock.now(), cause))
@@ -134,7 +152,10 @@ class Voice:
         with self.lab.telemetry.publication(envelope) as span:
             receipt = await self.lab.bus.publish(envelope)
             span.stored(receipt)
-        self._note(envelope)
+        if envelope.causationid is None:
+            self._note(envelope)
+        elif self._known.pop(envelope.id, None) is None and receipt.sequence < self._seen:
+            self._ours.add(receipt.sequence)  # another publication of ours is about to look back at it
         self.told(Recorded(receipt.sequence, "", envelope, b"", envelope.time))
         before, self._seen = self._seen, max(self._seen, receipt.sequence)
         self._publishing += 1
@@ -163,7 +184,10 @@ class Voice:
             return
         async for recorded in self.read(after + 1, last):
             event = recorded.envelope.data
-            self._note(recorded.envelope)
+            if recorded.sequence in self._ours:
+                self._ours.remove(recorded.sequence)
+            else:
+                self._note(recorded.envelope)
             self.noticed(recorded)
             if isinstance(event, AgentStarted) and event.start > self._claims.get(event.agent, event.start):
                 raise SeatTakenError(

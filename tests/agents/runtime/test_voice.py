@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from agents.agent import Agent, folds, on
+from agents.envelopes import Saying, seal
 from agents.errors import ReplayDivergedError, SeatTakenError
 from agents.runtime import Lab, Runtime
 from agents.workers import Workers
@@ -14,6 +15,7 @@ from bus.errors import NewerAthanorError
 from bus.memory import MemoryBus
 from bus.subjects import is_dead_letter, subject_of
 from contracts.campaigns import CampaignPaused, CampaignResumed
+from contracts.identifiers import follow_up_id
 from contracts.presence import AgentStarted, Speaker, SpeakersListed
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost, StepStarted
@@ -84,6 +86,35 @@ async def test_a_reaction_knows_what_it_said_in_an_earlier_life() -> None:
     house.forget_acknowledgements(after=0)
     await house.live()
     assert known == [(), (lost(1), lost(2)), (lost(1), lost(2))]
+
+
+async def test_what_was_said_and_worked_off_is_not_kept_in_memory() -> None:
+    """However many events are said side by side, only those without a cause are known; the reaction knows its own."""
+    roots = [CampaignPaused(reason=f"lunch {n}") for n in range(9)]
+    house = House(lambda _: [Splitter(), Waiter(), Counting()], roots[0], roots[1:])
+    life = await house.live()
+    voice = life.runtime._voice
+    caused = [r.envelope for r in await house.log() if r.envelope.causationid is not None]
+    assert len(caused) > 100
+    assert [e.type for e in caused if voice.knows(e.id)] == []
+    assert len(voice.roots) == 9
+    assert not voice._ours
+
+
+async def test_a_place_that_was_passed_is_looked_at_again_when_its_id_is_taken() -> None:
+    """What somebody has said under an id stands, though it was not kept in mind; another kind under it is an error."""
+    bus = MemoryBus()
+    voice = _runtime(bus)._voice
+    cause = envelope(ROOT, campaign=CAMPAIGN)
+    await bus.publish(cause)
+    for n, event in enumerate((lost(1), lost(2), lost(3))):
+        answer = seal(event, follow_up_id(cause.id, "a/0", n), Saying(CAMPAIGN, "a", EPOCH, cause))
+        await bus.publish(answer)
+    await voice.say(ROOT, follow_up_id(cause.id, "b/0", 0), "b", cause)  # passes them all
+    await voice.say(lost(1, "stolen"), follow_up_id(cause.id, "a/0", 0), "a", cause)
+    with pytest.raises(ReplayDivergedError, match="as recorded, got review.decided"):
+        await voice.say(decided(1, "x"), follow_up_id(cause.id, "a/0", 2), "a", cause)
+    assert await bus.last_sequence() == 5
 
 
 # one process only -------------------------------------------------------------------------------------------
