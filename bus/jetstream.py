@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from itertools import chain, groupby
 from typing import Any
 
 from nats.aio.msg import Msg
 
 from bus.admitting import Admission, Admitted, People
-from bus.codec import CONTENT_TYPE, encode
 from bus.correlating import frame
 from bus.errors import (
     BusError,
@@ -26,8 +26,9 @@ from bus.identities import PROVISIONER
 from bus.protocol import Blobs, OnTrouble, Receipt, Recorded
 from bus.publishing import PUBLICATION
 from bus.pulling import Stored
+from bus.saying import Said
 from bus.signing import split
-from bus.subjects import EVERY_ROLL, campaign_filter, dead_letters, filters, is_dead_letter, subject_of
+from bus.subjects import EVERY_ROLL, campaign_filter, dead_letters, filters, is_dead_letter
 from bus.subscription import Durable, JetStreamSubscription
 from bus.switchboard import Keys, Switchboard
 from bus.topology import DEFAULT_MAX_BYTES, STREAM, check_stream, consumer_settings, stream_settings
@@ -46,7 +47,6 @@ READ_BATCH = 1000
 """Messages of the past asked for at once."""
 _SILENCE = 5.0
 """Seconds without a message after which what is missing is asked for once more."""
-_HEADERS = {"Content-Type": CONTENT_TYPE}
 
 
 class JetStreamBus:
@@ -144,21 +144,45 @@ class JetStreamBus:
 
     async def publish(self, envelope: Envelope) -> Receipt:
         """Stores an event; see `bus.protocol.Bus`."""
-        body, speaker = encode(envelope), envelope.source.rpartition("/")[2]
-        subject, signer = subject_of(envelope.campaign, envelope.type), self.board.signer(speaker)
-        payload = body if signer is None else signer.sign(subject, body)
-        headers = {"Nats-Msg-Id": str(envelope.id), **_HEADERS}
-        if envelope.traceparent:
-            headers["traceparent"] = envelope.traceparent
-        receipt, name = await self._store(speaker, subject, payload, headers)
+        said = Said.of(envelope, self.board.signer)
+        receipt, name = await self._store(said.speaker, said.subject, said.payload, said.headers)
+        return await self._known(said, receipt, name)
+
+    async def publish_all(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
+        """Stores events together; see `bus.protocol.Bus`."""
+        everything = [Said.of(envelope, self.board.signer) for envelope in envelopes]
+        wires = {speaker: await self._wire_of(speaker) for speaker in {said.speaker for said in everything}}
+        runs = [list(run) for _, run in groupby(everything, lambda said: said.speaker)]
+        stored = await asyncio.gather(
+            *(wires[run[0].speaker].publisher.publish_all([said.message for said in run]) for run in runs)
+        )
+        receipts, errors = list[Receipt](), list[BusError]()
+        for said, (end, name) in zip(everything, chain.from_iterable(stored), strict=True):
+            try:
+                if isinstance(end, BusError):
+                    raise end
+                receipts.append(await self._known(said, end, name))
+            except BusError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return receipts
+
+    async def _known(self, said: Said, receipt: Receipt, name: str) -> Receipt:
+        """What a receipt of the log means: whether it was this call that has stored it.
+
+        Raises:
+            DuplicateConflictError: the id is taken by other content.
+        """
+        self.highest = max(self.highest, receipt.sequence)
         if receipt.duplicate:
             stored = await self._stored(receipt.sequence)
-            if split(stored.data)[0] != body:  # a key may have been exchanged since
-                raise DuplicateConflictError(str(envelope.id), receipt.sequence)
-            if (stored.headers or {}).get(PUBLICATION) == name:
-                return self._said(Receipt(receipt.sequence, duplicate=False), subject, payload)  # an answer was lost
-            return receipt
-        return self._said(receipt, subject, payload)
+            if split(stored.data)[0] != said.body:  # a key may have been exchanged since
+                raise DuplicateConflictError(said.id, receipt.sequence)
+            if (stored.headers or {}).get(PUBLICATION) != name:
+                return receipt
+            receipt = Receipt(receipt.sequence, duplicate=False)  # an answer was lost
+        return self._said(receipt, said.subject, said.payload)
 
     def _said(self, receipt: Receipt, subject: str, payload: bytes) -> Receipt:
         """Remembers what was said over this bus, so that nobody has to prove it to us."""
@@ -205,12 +229,14 @@ class JetStreamBus:
         return learnt
 
     async def _store(self, speaker: str, subject: str, payload: bytes, headers: dict[str, str]) -> tuple[Receipt, str]:
-        if self._stopped is not None:
-            raise EvidenceAtRiskError(str(self._stopped))
-        wire = self.board.now(speaker) or await self.board.of(speaker)
-        receipt, name = await wire.publisher.publish(subject, payload, headers)
+        receipt, name = await (await self._wire_of(speaker)).publisher.publish(subject, payload, headers)
         self.highest = max(self.highest, receipt.sequence)
         return receipt, name
+
+    async def _wire_of(self, speaker: str) -> Wire:
+        if self._stopped is not None:
+            raise EvidenceAtRiskError(str(self._stopped))
+        return self.board.now(speaker) or await self.board.of(speaker)
 
     async def store_raw(self, subject: str, payload: bytes, headers: dict[str, str]) -> Receipt:
         """Stores bytes under a subject of the stream, over the connection that reads.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from bus.admitting import Admission, People
 from bus.blobs import MemoryBlobs
 from bus.codec import encode
 from bus.errors import DuplicateConflictError, EventTooLargeError, UndecodableEventError
-from bus.protocol import MAX_EVENT, OnTrouble, Receipt, Recorded
+from bus.protocol import MAX_EVENT, Delivery, OnTrouble, Receipt, Recorded
 from bus.subjects import campaign_filter, dead_letters, filters, is_dead_letter, subject_of
 from contracts.envelope import Envelope
 from contracts.event import Event
@@ -78,6 +78,16 @@ class MemorySubscription:
     def __aiter__(self) -> AsyncIterator[MemoryDelivery]:
         """Deliveries as they come."""
         return self._deliveries()
+
+    async def together(self) -> AsyncIterator[Sequence[MemoryDelivery]]:
+        """Deliveries as they come; each by itself."""
+        async for delivery in self._deliveries():
+            yield (delivery,)
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Done with each."""
+        for delivery in deliveries:
+            await delivery.ack()
 
     async def _deliveries(self) -> AsyncIterator[MemoryDelivery]:
         while not self._closed:
@@ -148,6 +158,14 @@ class MemoryBus:
             return Receipt(sequence, duplicate=True)
         self._ids[key] = sequence = self.store(subject_of(envelope.campaign, envelope.type), payload)
         return Receipt(sequence, duplicate=False)
+
+    async def publish_all(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
+        """Appends events."""
+        ends = await asyncio.gather(*(self.publish(envelope) for envelope in envelopes), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return [end for end in ends if isinstance(end, Receipt)]
 
     async def subscribe(self, durable: str, campaign: str, kinds: Collection[type[Event]]) -> MemorySubscription:
         """Goes on after what was acknowledged."""

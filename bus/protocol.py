@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -88,6 +88,14 @@ class Subscription(Protocol):
         """Deliveries as they come, for ever."""
         ...
 
+    def together(self) -> AsyncIterator[Sequence[Delivery]]:
+        """Deliveries as they come, for ever; those that have come in the same moment, in the order of the log."""
+        ...
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Does to each of these deliveries of ours, in their order, what its `ack` does, with one confirmation."""
+        ...
+
     async def close(self) -> None:
         """Stops; what was not acknowledged comes again to the next subscription."""
         ...
@@ -128,6 +136,18 @@ class Bus(Protocol):
             EventTooLargeError: it is larger than `MAX_PAYLOAD`.
             StreamFullError: the log has reached its size limit.
             PermissionDeniedError: the server forbids it.
+        """
+        ...
+
+    async def publish_all(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
+        """Stores events, each as `publish` does, and waits for all of them at once.
+
+        Returns:
+            A receipt for each, in the order of `envelopes`, when the last of them is on disk.
+
+        Raises:
+            BusError: what `publish` would have raised, for the first of those that were not stored, after all others
+                were. To say all of them again stores none twice.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,19 @@ _FULL = frozenset({10077, 10122, 10023, 10047})
 _END = b"\r\n"
 
 
+Message = tuple[str, bytes, Mapping[str, str]]
+"""Subject, content and headers."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """Whoever waits until the last of some publications has its answer."""
+
+    left: int
+    """Publications without one."""
+    told: asyncio.Future[None]
+
+
 @dataclass(slots=True, eq=False)
 class Publication:
     """One message on its way into the log."""
@@ -27,19 +40,23 @@ class Publication:
     headers: bytes
     r"""Lines ``Name: value\r\n``, and the empty one that ends them."""
     payload: bytes
-    receipt: asyncio.Future[Receipt]
+    waiting: Waiting
     alone: bool = False
     """Whether it was tried before: it goes by itself then."""
+    end: Receipt | BusError | None = None
+    """Where it is stored, or why it is not."""
 
-    def refuse(self, error: BusError) -> None:
-        """Tells whoever waits that it is not stored."""
-        if not self.receipt.done():
-            self.receipt.set_exception(error)
+    @property
+    def open(self) -> bool:
+        """Whether there is no answer yet, and somebody waits for it."""
+        return self.end is None and not self.waiting.told.done()
 
-    def store(self, receipt: Receipt) -> None:
-        """Tells whoever waits where it is stored."""
-        if not self.receipt.done():
-            self.receipt.set_result(receipt)
+    def settle(self, end: Receipt | BusError) -> None:
+        """Tells whoever waits where it is stored, or why it is not."""
+        if self.end is None:
+            self.end, self.waiting.left = end, self.waiting.left - 1
+            if not self.waiting.left and not self.waiting.told.done():
+                self.waiting.told.set_result(None)
 
     def refusal(self, error: dict[str, Any]) -> BusError:
         """What an error of the server means for it."""

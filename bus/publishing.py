@@ -13,7 +13,7 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 from bus.correlating import Correlator
 from bus.errors import BusConnectionError, BusError, PermissionDeniedError
 from bus.protocol import Receipt
-from bus.publication import Publication, batch, lone, read_answer
+from bus.publication import Message, Publication, Waiting, batch, lone, read_answer
 
 DEEP = 32
 """Publications waiting or on their way from which on they go as a batch."""
@@ -83,7 +83,7 @@ class Publisher:
     _woken: bool = False
     _sweeping: asyncio.Task[None] | None = None
 
-    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> tuple[Receipt, str]:
+    async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> tuple[Receipt, str]:
         """Stores bytes under a subject of the stream.
 
         Returns:
@@ -95,22 +95,42 @@ class Publisher:
             PublishError: the server refused it for another reason.
             BusConnectionError: the connection was closed for good.
         """
-        name = f"{self._run}-{next(self._names)}"
-        lines = "\r\n".join((f"{PUBLICATION}: {name}", *map(": ".join, headers.items()), "", ""))
+        [(end, name)] = await self.publish_all([(subject, payload, headers)])
+        if isinstance(end, BusError):
+            raise end
+        return end, name
+
+    async def publish_all(self, messages: Sequence[Message]) -> list[tuple[Receipt | BusError, str]]:
+        """Stores some messages, each as `publish` does; all wait together.
+
+        Returns:
+            For each what `publish` would have returned, or its error in place of the receipt.
+
+        Raises:
+            BusConnectionError: the connection was closed before any was sent.
+        """
+        if not messages:
+            return []
         if self._inside >= QUEUE or self._outside:
             await self._wait_for_room()
-        self._inside += 1
+        self._inside += len(messages)
         try:
             if self.correlator.client.is_closed:
                 raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
-            receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-            self._queue.append(Publication(subject, lines.encode(), payload, receipt))
+            waiting = Waiting(len(messages), asyncio.get_running_loop().create_future())
+            said, names = list[Publication](), list[str]()
+            for subject, payload, headers in messages:
+                names.append(name := f"{self._run}-{next(self._names)}")
+                lines = "\r\n".join((f"{PUBLICATION}: {name}", *map(": ".join, headers.items()), "", ""))
+                said.append(Publication(subject, lines.encode(), payload, waiting))
+            self._queue.extend(said)
             self._wake()
-            return await receipt, name
+            await waiting.told
+            return [(p.end, name) for p, name in zip(said, names, strict=True) if p.end is not None]
         finally:
-            self._inside -= 1
+            self._inside -= len(messages)
             if self._outside:
-                self._let_in()
+                self._let_in(len(messages))
 
     async def _wait_for_room(self) -> None:
         """Returns when there is room; first come, first served."""
@@ -124,16 +144,16 @@ class Publisher:
                 await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the room is for the next
-                self._let_in()
+                self._let_in(1)
             raise
 
-    def _let_in(self) -> None:
-        """Calls the next of those who wait for room, if there is room."""
-        while self._outside and self._inside < QUEUE:
+    def _let_in(self, free: int) -> None:
+        """Calls as many of those who wait for room as have room."""
+        while self._outside and free and self._inside < QUEUE:
             turn = self._outside.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return
+                free -= 1
 
     # sending -------------------------------------------------------------------------------------
 
@@ -158,7 +178,7 @@ class Publisher:
                 return  # what is on its way makes room, and what waits becomes a batch meanwhile
 
     def _send_alone(self, publication: Publication) -> None:
-        if publication.receipt.done():  # nobody waits any more
+        if not publication.open:  # nobody waits any more
             return
         reply = self._expect([publication])
         self.tally.singles += 1
@@ -168,7 +188,7 @@ class Publisher:
         members, size = list[Publication](), 0
         while self._queue and len(members) < BATCH_MESSAGES and size < BATCH_BYTES and not self._queue[0].alone:
             publication = self._queue.popleft()
-            if not publication.receipt.done():
+            if publication.open:
                 members.append(publication)
                 size += len(publication.payload)
         if len(members) < 2:  # the others were given up
@@ -205,17 +225,17 @@ class Publisher:
             first = answer["seq"] - len(sent.members) + 1
             duplicate = bool(answer.get("duplicate", False))
             for n, publication in enumerate(sent.members):
-                publication.store(Receipt(first + n, duplicate=duplicate))
+                publication.settle(Receipt(first + n, duplicate=duplicate))
         elif len(sent.members) > 1:
             self._again(sent.members)  # one by one the server says which of them it means
         else:
-            sent.members[0].refuse(sent.members[0].refusal(error))
+            sent.members[0].settle(sent.members[0].refusal(error))
         if self._queue:
             self._wake()
 
     def _again(self, members: Sequence[Publication]) -> None:
         """Sends once more, each alone, before anything new."""
-        waiting = [p for p in members if not p.receipt.done()]
+        waiting = [p for p in members if p.open]
         for publication in waiting:
             publication.alone = True
         self.tally.again += len(waiting)
@@ -230,7 +250,7 @@ class Publisher:
                 continue
             self._take_back(sent)
             for publication in guilty:
-                publication.refuse(
+                publication.settle(
                     PermissionDeniedError(
                         f"Expected leave to publish on {publication.subject}, got: {words}. "
                         "Check the permissions of this user."
@@ -250,9 +270,9 @@ class Publisher:
         for sent in list(self._sent.values()):
             self._take_back(sent)
             for publication in sent.members:
-                publication.refuse(error)
+                publication.settle(error)
         while self._queue:
-            self._queue.popleft().refuse(error)
+            self._queue.popleft().settle(error)
         if self._sweeping is not None:
             self._sweeping.cancel()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nats.aio.msg import Msg
 
 from bus.errors import BusError, UndecodableEventError
-from bus.protocol import MAX_PAYLOAD, Recorded
+from bus.protocol import MAX_PAYLOAD, Delivery, Recorded
 from bus.pulling import NANOSECONDS, ConsumerGoneError, Place, position_of, pull
 from bus.wire import Inbox, Wire
 
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 STILL_WORKING = 20.0
 """Seconds between the signs of life that keep unacknowledged deliveries ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """What is acknowledged by one call."""
+
+    deliveries: Sequence[tuple[str, int]]
+    """Reply subject and place of each."""
+    confirmed: asyncio.Future[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +49,15 @@ class JetStreamDelivery:
     """One event on its way to one consumer."""
 
     def __init__(self, subscription: JetStreamSubscription, recorded: Recorded, attempt: int, reply: str) -> None:
-        self._subscription, self.recorded, self.attempt, self._reply = subscription, recorded, attempt, reply
+        self._subscription, self.recorded, self.attempt, self.reply = subscription, recorded, attempt, reply
 
     def ack(self) -> Coroutine[Any, Any, None]:
         """Done; returns when the server has confirmed it."""
-        return self._subscription.confirm(self._reply, self.recorded.sequence)
+        return self._subscription.confirm(((self.reply, self.recorded.sequence),))
 
     async def nak(self, delay: float = 0) -> None:
         """Comes again after `delay` seconds."""
-        await self._subscription.refuse(self._reply, delay)
+        await self._subscription.refuse(self.reply, delay)
 
     async def park(self, reason: str) -> None:
         """Sets it aside, byte for byte."""
@@ -74,7 +83,7 @@ class JetStreamSubscription:
         self._expected = 1
         self._closed = False
         self._beating: asyncio.Task[None] | None = None
-        self._acks: list[tuple[str, int, asyncio.Future[None]]] = []
+        self._acks: list[_Finished] = []
         self._confirming: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
@@ -90,37 +99,50 @@ class JetStreamSubscription:
         if self._beating is None:
             self._beating = asyncio.create_task(self._beat())
 
-    async def confirm(self, reply: str, sequence: int) -> None:
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledges several with one confirmation; see `bus.protocol.Subscription`."""
+        mine = [(d.reply, d.recorded.sequence) for d in deliveries if isinstance(d, JetStreamDelivery)]
+        if len(mine) < len(deliveries):
+            raise TypeError(f"Expected deliveries of {self._durable.name}, got some of another kind of bus.")
+        await self.confirm(mine)
+
+    async def confirm(self, finished: Sequence[tuple[str, int]]) -> None:
         """Acknowledges and waits for the confirmation, or until the server cannot give one any more.
 
         What is acknowledged in the same moment goes together, and only the last of it asks for an answer: the server
         works on acknowledgements in the order in which they come.
+
+        Args:
+            finished: reply subject and place of each delivery.
         """
-        done = asyncio.get_running_loop().create_future()
-        self._acks.append((reply, sequence, done))
+        if not finished:
+            return
+        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._acks.append(_Finished(finished, confirmed))
         if self._confirming is None or self._confirming.done():
             self._confirming = asyncio.create_task(self._confirm_all())
-        await done
+        await confirmed
 
     async def _confirm_all(self) -> None:
         while self._acks:
             acks, self._acks = self._acks, []
             try:
-                await self._confirm_together(acks)
+                await self._confirm_together([one for ack in acks for one in ack.deliveries])
             except BusError as error:
-                for _, _, done in acks:
-                    if not done.done():
-                        done.set_exception(error)
+                for ack in acks:
+                    if not ack.confirmed.done():
+                        ack.confirmed.set_exception(error)
+            for ack in acks:
+                if not ack.confirmed.done():
+                    ack.confirmed.set_result(None)
 
-    async def _confirm_together(self, acks: list[tuple[str, int, asyncio.Future[None]]]) -> None:
-        others = "".join([f"PUB {reply} 4\r\n+ACK\r\n" for reply, _, _ in acks[:-1]])
-        if await self._wire.ask_once(acks[-1][0], b"+ACK", ahead=others.encode()) is None:
-            for reply, sequence, _ in acks:
+    async def _confirm_together(self, finished: Sequence[tuple[str, int]]) -> None:
+        others = "".join([f"PUB {reply} 4\r\n+ACK\r\n" for reply, _ in finished[:-1]])
+        if await self._wire.ask_once(finished[-1][0], b"+ACK", ahead=others.encode()) is None:
+            for reply, sequence in finished:
                 await self._confirm_alone(reply, sequence)
-        for _, sequence, done in acks:
+        for _, sequence in finished:
             self._outstanding.pop(sequence, None)
-            if not done.done():
-                done.set_result(None)
 
     async def _confirm_alone(self, reply: str, sequence: int) -> None:
         """Acknowledges again, because no answer came.
@@ -171,19 +193,38 @@ class JetStreamSubscription:
                 await self._wire.client.publish(reply, b"+WPI")
 
     async def _deliveries(self) -> AsyncIterator[JetStreamDelivery]:
+        async for run in self._arrived():
+            for message, place in run:
+                if self._ended:
+                    return
+                if (delivery := await self._opened(message, place)) is not None:
+                    yield delivery
+
+    async def together(self) -> AsyncIterator[Sequence[JetStreamDelivery]]:
+        """Deliveries as they come, those of the same moment together."""
+        async for run in self._arrived():
+            opened = [await self._opened(message, place) for message, place in run]
+            if self._ended:
+                return
+            if deliveries := [delivery for delivery in opened if delivery is not None]:
+                yield deliveries
+
+    async def _arrived(self) -> AsyncIterator[Sequence[tuple[Msg, Place]]]:
+        """Messages in the order of the log; whatever is lost on the way makes the consumer begin again."""
         while not self._ended:
             with contextlib.suppress(ConsumerGoneError):
                 async for together in pull(self._wire, self._durable.name, self._inbox, lambda: self._closed):
+                    run = list[tuple[Msg, Place]]()
                     for message in together:
                         place = position_of(message)
-                        if self._ended or place.delivery > self._expected:
+                        if place.delivery > self._expected:
                             break  # some were lost on the way
                         self._expected = place.delivery + 1
-                        if (delivery := await self._opened(message, place)) is not None:
-                            yield delivery
-                    else:
-                        continue
-                    break
+                        run.append((message, place))
+                    if run:
+                        yield run
+                    if len(run) < len(together):
+                        break
             if not self._ended:
                 await self.begin()
 
@@ -198,7 +239,7 @@ class JetStreamSubscription:
             admitted = await self._bus.admit(place.sequence, message.subject, message.data)
         except UndecodableEventError as error:
             await self.set_aside(message.data, place.sequence, "", error.reason)
-            await self.confirm(message.reply, place.sequence)
+            await self.confirm(((message.reply, place.sequence),))
             self._bus.on_refused(error)
             return None
         recorded = Recorded(

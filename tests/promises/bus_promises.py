@@ -98,6 +98,27 @@ class BusPromises:
         assert [n for n, end in enumerate(ends) if isinstance(end, DuplicateConflictError)] == [7]
         assert await bus.last_sequence() == 100
 
+    async def test_said_together_each_has_its_receipt(self, bus: Bus) -> None:
+        """Receipts come in the order in which the events were given; what is in the log already keeps its place."""
+        before = await bus.publish(envelope(lost(7), n=7))
+        receipts = await bus.publish_all([envelope(lost(n), n=n) for n in range(100)])
+        assert [n for n, r in enumerate(receipts) if r.duplicate] == [7]
+        assert receipts[7].sequence == before.sequence
+        stored = {r.sequence: r.envelope.data async for r in bus.read()}
+        assert [stored[r.sequence] for r in receipts] == [lost(n) for n in range(100)]
+        assert len(stored) == 100
+        assert await bus.publish_all([]) == []
+
+    async def test_one_that_is_refused_keeps_none_of_the_others_back(self, bus: Bus) -> None:
+        """Where one of those said together contradicts the log, its error is raised, and all others are stored."""
+        await bus.publish(envelope(lost(7), n=7))
+        with pytest.raises(DuplicateConflictError):
+            await bus.publish_all([envelope(lost(n + (n == 7)), n=n) for n in range(60)])
+        assert await bus.last_sequence() == 60
+        again = await bus.publish_all([envelope(lost(n), n=n) for n in range(60)])
+        assert all(r.duplicate for r in again)
+        assert await bus.last_sequence() == 60
+
     async def test_one_id_cannot_name_two_facts(self, bus: Bus) -> None:
         """Other content under a known id is an error, not a silent duplicate."""
         await bus.publish(envelope(lost(1)))
@@ -138,6 +159,23 @@ class BusPromises:
         assert await bus.acknowledged("d") == 1
         again = await take(bus, "d", [SampleLost], 3)
         assert [d.recorded.sequence for d in again] == [2, 3, 4]
+
+    async def test_taken_and_acknowledged_together(self, bus: Bus) -> None:
+        """Deliveries that come together come in order; those acknowledged with one call do not come again."""
+        await bus.publish_all([envelope(lost(n), n=n) for n in range(50)])
+        subscription = await bus.subscribe("d", "test", [SampleLost])
+        came: list[Delivery] = []
+        async with asyncio.timeout(20):
+            async for deliveries in subscription.together():
+                came += deliveries
+                if len(came) == 50:
+                    break
+        assert [d.recorded.envelope.data for d in came] == [lost(n) for n in range(50)]
+        await subscription.acknowledge([came[30], *came[:30]])
+        await subscription.acknowledge([])
+        assert await bus.acknowledged("d") == 31
+        await subscription.close()
+        assert [d.recorded.sequence for d in await take(bus, "d", [SampleLost], 19)] == list(range(32, 51))
 
     async def test_given_back_comes_again(self, bus: Bus) -> None:
         """A refused delivery is delivered once more and counted."""
