@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -21,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.cli import FOUND_WANTING
+from ops.room import few_files
 
 LEAST_SERVER = Version("2.15.1")
 """From this version on an atomic batch costs one fsync."""
@@ -80,6 +82,8 @@ def _server() -> Finding:
 def _room(folder: Path) -> Finding:
     there = next(p for p in (folder, *folder.resolve().parents) if p.exists())
     free = shutil.disk_usage(there).free
+    if scarce := few_files(there):
+        return Finding("disk", False, scarce)
     return Finding(
         "disk", free >= LEAST_ROOM, f"{free / 1024**3:.1f} GiB free at {there}; {LEAST_ROOM / 1024**3:.0f} are wanted"
     )
@@ -145,7 +149,26 @@ def _clock(folder: Path) -> Finding:
             False,
             f"the wall clock is {behind:.0f} s behind the log in {folder}: set it, or the lab's time stands still",
         )
+    if stepped := _told_by_daemon(folder).get("clock_stepped_s", 0.0):
+        way = "forward" if stepped > 0 else "back"
+        return Finding(
+            "clock",
+            False,
+            f"it was set {way} by {abs(stepped):.1f} s while the lab was at work; the lab's time went on as if it had "
+            "not been. Look at its time service, then restart the lab: it goes by the wall clock again",
+        )
     return Finding("clock", time.time() > 1.7e9, time.strftime("%Y-%m-%d %H:%M:%S %Z"))
+
+
+def _told_by_daemon(folder: Path) -> dict[str, Any]:
+    """What the daemon of a folder tells of itself; nothing if none does."""
+    from ops.daemon.controls import status_of
+    from ops.errors import OpsError
+
+    try:
+        return status_of(folder)
+    except OpsError:
+        return {}
 
 
 def _daemon(folder: Path) -> Finding:
@@ -156,6 +179,15 @@ def _daemon(folder: Path) -> Finding:
         card = read_card(folder)
     except NoDaemonError:
         return Finding("daemon", True, f"none runs in {folder}")
+    told = _told_by_daemon(folder)
+    if not told:
+        return Finding(
+            "daemon",
+            False,
+            f"process {card.pid} runs {card.campaign} and does not answer at {card.http}: see its output",
+        )
+    if not told["ready"]:
+        return Finding("daemon", False, f"process {card.pid} is not ready: {told['not_ready_because']}")
     return Finding("daemon", True, f"process {card.pid} runs {card.campaign}, status at {card.http}/status")
 
 

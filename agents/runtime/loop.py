@@ -129,6 +129,9 @@ class Runtime:
             first = self.seats[0]
             event_id = root_id(self.lab.campaign, f"snapshots/{first.name}/{first.starts + 1}/{n}")
             await self._voice.say(LabTroubled(trouble=TroubleKind.DISK, reason=reason), event_id, first.name)
+        if self._recall:
+            soon = asyncio.get_running_loop().call_soon_threadsafe
+            self._recall.told = lambda reason: soon(self.reactor.troubled, TroubleKind.DISK, reason)
 
     async def recall(self) -> None:
         """Folds everything that is in the log and takes no part."""

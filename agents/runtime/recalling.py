@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agents.runtime.lab import Lab
 from agents.runtime.parked import Shelf
@@ -20,6 +20,7 @@ class Recall:
 
     Attributes:
         reasons: why snapshots were not used, or could not be kept.
+        told: told of the same once the agents are at work, from any thread.
     """
 
     def __init__(self, lab: Lab, voice: Voice, snapshots: Snapshots, seats: Sequence[Seat], shelf: Shelf) -> None:
@@ -28,11 +29,12 @@ class Recall:
         self._kept: dict[str, int] = {}
         self._doubted: dict[str, MemorySnapshot] = {}
         self.reasons: list[str] = []
+        self.told: Callable[[str], object] | None = None
         self._writing: asyncio.Task[None] | None = None
         snapshots.passed_over = self._pass_over
 
     def _pass_over(self, reason: str) -> None:
-        self.reasons.append(reason)
+        (self.told or self.reasons.append)(reason)
 
     async def restore(self, floors: Mapping[str, int]) -> int:
         """Gives memories back where that can be trusted.

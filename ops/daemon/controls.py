@@ -21,6 +21,8 @@ from ops.errors import NoDaemonError, NotYetError, OpsError
 
 PATIENCE = 120.0
 """Real seconds that a daemon may take to drain."""
+MOST_SHOWN = 5
+"""Parked events that are told one by one."""
 
 
 def _ask(card: Card, path: str, *, post: bool = False, **options: str) -> bytes:
@@ -48,10 +50,20 @@ def _ask(card: Card, path: str, *, post: bool = False, **options: str) -> bytes:
         ) from error
 
 
+def status_of(folder: Path) -> dict[str, Any]:
+    """What the daemon of a folder tells of itself.
+
+    Raises:
+        NoDaemonError: there is none, or it does not answer.
+    """
+    status: dict[str, Any] = json.loads(_ask(read_card(folder), "status"))
+    return status
+
+
 def show_status(folder: Path, *, as_json: bool) -> int:
     """Prints how the daemon is; 0 when it is ready, 1 when it is not, 2 when there is none."""
     try:
-        status = json.loads(_ask(read_card(folder), "status"))
+        status = status_of(folder)
     except OpsError as error:
         complain(str(error))
         return UNUSABLE
@@ -69,7 +81,7 @@ def _print(status: dict[str, Any]) -> None:
         f"[bold]{status['campaign']}[/bold]  {state}, process {status['pid']}, lab time {status.get('lab_time', '?')}"
     )
     if not status["ready"]:
-        console.print(f"[yellow]not ready: {status['not_ready_because']}[/yellow]")
+        console.print(f"not ready: {status['not_ready_because']}", style="yellow", markup=False)
     if best := status["best"]:
         console.print(
             f"best so far {best['sample']} {best['composition']} a = {best['a_pc_angstrom']:.4f} Å, "
@@ -83,6 +95,17 @@ def _print(status: dict[str, Any]) -> None:
         f"{status['samples']} samples, {status['successes']} successes, {status['withheld']} withheld, "
         f"{status['failed_steps']} failed steps, {status['troubles']} troubles beneath the agents"
     )
+    for waiting in status.get("waiting", ()):
+        console.print(f"waits: {waiting}", style="yellow", markup=False)
+    if parked := status.get("parked"):
+        for work in parked[:MOST_SHOWN]:
+            console.print(
+                f"set aside by {work['agent']}: {work['kind']} {work['event']}: {work['why'][:200]}",
+                style="yellow", markup=False,
+            )  # fmt: skip
+        if (more := sum(status["parked_events"].values()) - MOST_SHOWN) > 0:
+            console.print(f"and {more} more; athanor status --json lists them", style="yellow")
+        console.print("Mend what they tell of, then say athanor retry", style="yellow")
     for alarm in status.get("alarms", ())[-3:]:
         console.print(f"! {alarm}", style="yellow", markup=False)
 

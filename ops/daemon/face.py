@@ -80,6 +80,11 @@ class _Numbers(Collector):
             yield GaugeMetricFamily(
                 f"athanor_{name}", f"{name.replace('_', ' ')} so far".capitalize(), value=status[name]
             )
+        parked = GaugeMetricFamily("athanor_parked", "Events that were set aside and wait", labels=["agent"])
+        for agent, count in status.get("parked_events", {}).items():
+            parked.add_metric([agent], count)
+        yield parked
+        yield GaugeMetricFamily("athanor_waiting", "Troubles that work waits out", value=len(status.get("waiting", ())))
         best = (status["best"] or {}).get("utility", 0.0)
         yield GaugeMetricFamily("athanor_best_utility", "Utility of the best sample, 0 to 1", value=best)
         yield GaugeMetricFamily(

@@ -35,8 +35,9 @@ from ops.daemon.card import Card
 from ops.daemon.face import Face, Facts
 from ops.daemon.notify import notify, watchdog_seconds
 from ops.daemon.settings import DaemonFile, load_daemon_file
+from ops.daemon.standing import standing, taken_up_words, unrest
 from ops.equipment import wire_address
-from ops.errors import NoRoomError, NotYetError, OpsError
+from ops.errors import NoRoomError, NoSuchAgentError, NotYetError, OpsError
 from ops.furnaces import Wire
 from ops.lab import Session, prepare
 from ops.notary import Notary
@@ -92,6 +93,9 @@ class Daemon:
     _bus: JetStreamBus | None = None
     _observatory: Observatory = field(default_factory=Observatory)
     _notary: Notary | None = None
+    _scarce: str = ""
+    """Why no more files can be made, if so."""
+    _room_again: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """From the start to a stop in good order."""
@@ -120,6 +124,7 @@ class Daemon:
                 wire=Wire(wire_address(self.order, server), self._instrument_trouble),
             )
             stack.push_async_callback(session.close)
+            session.runtime.reactor.troubled = self._notice
             if isinstance(session.clock, RealClock):
                 session.clock.on_jump = self._clock_trouble
             await notary.agreed()
@@ -164,6 +169,7 @@ class Daemon:
                 self._stop.set,
                 self._observatory.families,
                 self.order.out / LEDGER,
+                self._retry,
             ),
             self.file.http_port,
         )
@@ -193,7 +199,8 @@ class Daemon:
         beside: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._tell_troubles(session)),
             asyncio.ensure_future(self._give_signs_of_life()),
-            asyncio.ensure_future(watch_room(self.order.out)),
+            asyncio.ensure_future(watch_room(self.order.out, self._room_seen)),
+            asyncio.ensure_future(self._take_up(session)),
             asyncio.ensure_future(keep_looking(bus, session.runtime.durables, self._observatory)),
             asyncio.ensure_future(notary.put_on_record(session.say_trouble)),
             asyncio.ensure_future(session.watch()),
@@ -257,6 +264,24 @@ class Daemon:
             "at its time service; after a restart the lab goes by the wall clock again",
         )
 
+    def _room_seen(self, scarce: str) -> None:
+        """There is no room for more files, or there is again."""
+        self._scarce = scarce
+        if scarce:
+            self._notice(TroubleKind.DISK, f"{scarce} What needs one waits meanwhile")
+        else:
+            self._room_again.set()
+
+    async def _take_up(self, session: Session) -> None:
+        """Takes up by itself what a trouble of this computer has stopped for too long: at the start, and with room."""
+        reason = "the lab was started again"
+        while True:
+            if works := await session.runtime.retry(reason, "daemon", only=lambda work: work.worldly):
+                self.told(taken_up_words(works))
+            await self._room_again.wait()
+            self._room_again.clear()
+            reason = "there is room for files again"
+
     async def _tell_troubles(self, session: Session) -> None:
         """Writes troubles into the log, as soon as that is possible."""
         first = session.runtime.seats[0]
@@ -284,7 +309,7 @@ class Daemon:
             return "the broker is away"
         if self._notary is not None and self._notary.alarm is not None:
             return f"the log is not what was signed: {self._notary.alarm.detail}"
-        return ""
+        return self._scarce or unrest(self._session.runtime)
 
     def status(self) -> dict[str, Any]:
         """Everything that there is to tell."""
@@ -303,6 +328,8 @@ class Daemon:
             told |= session.tally.summary()
             told["counts"] = dict(session.tally.counts)
             told["lab_time"] = session.clock.now().isoformat()
+            told["clock_stepped_s"] = session.clock.stepped if isinstance(session.clock, RealClock) else 0.0
+            told |= standing(session.runtime)
             told["agents"] = {a.name: session.tally.doing.get(a.name, "listening") for a in session.agents}
             told["paused"] = session.tally.paused
             told["finished"] = session.tally.finished.reason if session.tally.finished else None
@@ -331,6 +358,13 @@ class Daemon:
 
     async def _resume(self, reason: str) -> None:
         await self._switch(CampaignResumed(reason=reason))
+
+    async def _retry(self, agent: str, reason: str) -> str:
+        session, _ = self._writing()
+        names = [a.name for a in session.agents]
+        if agent and agent not in names:
+            raise NoSuchAgentError(f"Expected an agent among {', '.join(names)}, got {agent[:80]!r}.")
+        return taken_up_words(await session.runtime.retry(reason, "console", [agent] if agent else ()))
 
 
 def _name(task: asyncio.Future[Any]) -> str:
