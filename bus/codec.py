@@ -69,7 +69,8 @@ def decode(payload: bytes) -> Envelope:
         UnknownKindError: no class is filed under its kind.
         FutureVersionError: it was written by a newer Athanor.
     """
-    return _decoded_at_once(payload) or _decoded_in_steps(payload)
+    said = _decoded_at_once(payload)
+    return _decoded_in_steps(payload) if said is None else said
 
 
 def _decoded_at_once(payload: bytes) -> Envelope | None:

@@ -6,16 +6,18 @@ read and for nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from bus.admitting import Admission, People
 from bus.blobs import BlobStore
-from bus.errors import GapError, NoLogError, UndecodableEventError
+from bus.errors import BusError, GapError, NoLogError, UndecodableEventError
 from bus.jetstream import JetStreamBus
 from bus.ledger.reaching import connected, copy_store
 from bus.protocol import Blobs, Bus, Recorded
@@ -25,6 +27,10 @@ from bus.subjects import is_dead_letter
 from bus.topology import STREAM
 from bus.wire import ApiError
 
+if TYPE_CHECKING:
+    from bus.ledger.authentic import Authentic
+
+T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PassedOver = Callable[[UndecodableEventError], None]
@@ -100,41 +106,125 @@ class LedgerSource:
 
     def recorded(self, stop: int | None = None, *, passed_over: PassedOver = lambda _: None) -> Iterator[Recorded]:
         """The same for whoever need not wait for anything."""
-        from bus.ledger.entry import Digest, decode_entry
+        for recorded in _told(self._bundles(stop), 0, Admission(self.people), passed_over):
+            if stop is not None and recorded.sequence > stop:
+                return
+            yield recorded
 
-        admit, expected = Admission(self.people).admit, 0
-        dead: dict[str, bool] = {}
-        for bundle in self._bundles(stop):
-            for content in bundle:
-                expected += 1
-                sequence, subject, _, time, payload = decode_entry(content)
-                if sequence != expected:
-                    raise GapError(expected, sequence)
-                if stop is not None and sequence > stop:
-                    return
-                if (is_dead := dead.get(subject)) is None:
-                    is_dead = dead[subject] = is_dead_letter(subject)
-                if is_dead:
-                    continue
-                if isinstance(payload, Digest):
-                    passed_over(UndecodableEventError(sequence, f"{payload.size} bytes of a stranger", subject))
-                    continue
-                try:
-                    admitted = admit(sequence, subject, payload)
-                except UndecodableEventError as error:
-                    passed_over(error)
-                    continue
-                at = EPOCH + timedelta(microseconds=time // 1000)
-                yield Recorded(sequence, subject, admitted.envelope, payload, at, signed=admitted.signed)
+    def folded(
+        self, fold: Callable[[Iterable[Recorded]], T], processes: int, *, passed_over: PassedOver = lambda _: None
+    ) -> list[T]:
+        """Folds stretches of the past at once, for folds whose parts can be put together: counts, rows of a table.
+
+        Each process reads, authenticates, judges and types its stretches; only what the fold makes of them comes back.
+
+        Args:
+            fold: what to make of a stretch; it and what it makes travel between processes.
+            processes: how many work at once.
+            passed_over: told of messages that are no events, or that nobody may take for one.
+
+        Returns:
+            What the fold has made of each stretch, in order.
+
+        Raises:
+            GapError: a sequence number is missing.
+            LedgerError: the ledger is not what was signed.
+            NewerAthanorError: one of the lab's own people has said what only a newer Athanor understands.
+        """
+        from bus.ledger.authentic import Authentic
+        from bus.ledger.crew import Crew
+
+        ledger, made = Authentic.open(self.folder), list[T]()
+        with Crew(self.folder, processes) as crew:
+            if not crew.helps(ledger.checkpoint.size):
+                return [fold(_told(ledger.bundles(), 0, Admission(self.people), passed_over))]
+            work = _Stretches(ledger, self.people, crew.rolls(ledger.checkpoint.size), fold)
+            for first, stop, there in crew.each(work.fold_there, ledger.checkpoint.size):
+                # what goes wrong in another process is met again here, and told in its own words
+                folded, passed = there or work.fold_here(first, stop)
+                made.append(folded)
+                for kind, sequence, reason, subject in passed:
+                    passed_over(kind(sequence, reason, subject))
+        return made
 
     def _bundles(self, stop: int | None) -> Iterator[list[bytes]]:
         from bus.ledger.authentic import Authentic
         from bus.ledger.tiles import TileStore
 
         if self.authentic:
-            return Authentic.open(self.folder).bundles(stop)
+            return Authentic.open(self.folder).bundles(stop=stop)
         store = TileStore(self.folder)
         return store.bundles(store.extent())
+
+
+def _told(
+    bundles: Iterable[list[bytes]], before: int, admission: Admission, passed_over: PassedOver
+) -> Iterator[Recorded]:
+    """The events in bundles that stand behind so many entries.
+
+    Raises:
+        GapError: a sequence number is missing.
+        NewerAthanorError: one of the lab's own people has said what only a newer Athanor understands.
+    """
+    from bus.ledger.entry import Digest, decode_entry
+
+    admit, expected, dead = admission.admit, before, dict[str, bool]()
+    for bundle in bundles:
+        for content in bundle:
+            expected += 1
+            sequence, subject, _, time, payload = decode_entry(content)
+            if sequence != expected:
+                raise GapError(expected, sequence)
+            if (is_dead := dead.get(subject)) is None:
+                is_dead = dead[subject] = is_dead_letter(subject)
+            if is_dead:
+                continue
+            if isinstance(payload, Digest):
+                passed_over(UndecodableEventError(sequence, f"{payload.size} bytes of a stranger", subject))
+                continue
+            try:
+                admitted = admit(sequence, subject, payload)
+            except UndecodableEventError as error:
+                passed_over(error)
+                continue
+            at = EPOCH + timedelta(0, 0, time // 1000)
+            yield Recorded(sequence, subject, admitted.envelope, payload, at, signed=admitted.signed)
+
+
+_Passed = tuple[type[UndecodableEventError], int, str, str]
+
+
+@dataclass(frozen=True)
+class _Stretches(Generic[T]):
+    """How stretches of a ledger are folded."""
+
+    ledger: Authentic
+    people: People | None
+    rolls: Sequence[tuple[int, str, bytes]]
+    fold: Callable[[Iterable[Recorded]], T]
+
+    def fold_here(self, first: int, stop: int) -> tuple[T, list[_Passed]]:
+        """What the fold makes of the bundles from one number to before another, and what was passed over."""
+        from bus.ledger.tiles import WIDTH
+
+        admission, passed = Admission(self.people), list[_Passed]()
+        for roll in self.rolls:
+            with contextlib.suppress(BusError):  # it is judged again at its place
+                admission.admit(*roll)
+        bundles = self.ledger.bundles(first, stop * WIDTH)
+
+        def pass_over(error: UndecodableEventError) -> None:
+            passed.append((type(error), error.sequence, error.reason, error.subject))
+
+        told = _told(bundles, first * WIDTH, admission, pass_over)
+        return self.fold(told), passed
+
+    def fold_there(self, first: int, stop: int) -> tuple[T, list[_Passed]] | None:
+        """The same in another process; nothing if something goes wrong."""
+        try:
+            return self.fold_here(first, stop)
+        except BusError:
+            return None
 
 
 @asynccontextmanager

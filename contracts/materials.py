@@ -34,6 +34,10 @@ def _known_oxidation_states(symbol: str) -> frozenset[int]:
     return frozenset(element.icsd_oxidation_states) | frozenset(element.common_oxidation_states)
 
 
+_SEEN: set[tuple[str, int]] = set()
+"""Ions that have been found to exist."""
+
+
 class Species(Words):
     """An ion and its share of a sublattice."""
 
@@ -46,6 +50,8 @@ class Species(Words):
 
     @model_validator(mode="after")
     def _exists(self) -> Species:
+        if (self.element, self.oxidation_state) in _SEEN:  # every ion of every event that is read comes here
+            return self
         if not _is_element(self.element):
             raise ValueError(f"expected the symbol of a chemical element, got {self.element!r}")
         if self.oxidation_state not in _known_oxidation_states(self.element):
@@ -54,6 +60,7 @@ class Species(Words):
                 f"expected an oxidation state of {self.element} seen in crystals ({states}), "
                 f"got {self.oxidation_state:+d}"
             )
+        _SEEN.add((self.element, self.oxidation_state))
         return self
 
 
@@ -70,7 +77,7 @@ class Sublattice(Words):
     @field_validator("species")
     @classmethod
     def _each_once(cls, species: tuple[Species, ...]) -> tuple[Species, ...]:
-        if len({s.element for s in species}) != len(species):
+        if len(species) > 1 and len({s.element for s in species}) != len(species):
             seen = [s.element for s in species]
             raise ValueError(f"expected each element once on a sublattice, got {seen}")
         return species
@@ -94,12 +101,12 @@ class Composition(Words):
 
     @model_validator(mode="after")
     def _balances(self) -> Composition:
-        labels = [s.label for s in self.sublattices]
-        if len(set(labels)) != len(labels):
+        if len({s.label for s in self.sublattices}) != len(self.sublattices):
+            labels = [s.label for s in self.sublattices]
             raise ValueError(f"expected each sublattice once, got {labels}")
-        if charge := self.charge:
+        if self._charge()[0]:
             raise ValueError(
-                f"expected charges that cancel, got {float(charge):+g} e per formula unit of {self.formula}: "
+                f"expected charges that cancel, got {float(self.charge):+g} e per formula unit of {self.formula}: "
                 "change the shares or the oxidation states"
             )
         return self
@@ -107,6 +114,10 @@ class Composition(Words):
     @property
     def charge(self) -> Rational:
         """Net charge of one formula unit in elementary charges, exact."""
+        return Rational(*self._charge())
+
+    def _charge(self) -> tuple[int, int]:
+        """The same as numerator and denominator, not reduced."""
         above, below = 0, 1  # in whole numbers, for every event that names a composition is checked when it is read
         for site in self.sublattices:
             divisor = charges = 0
@@ -114,7 +125,7 @@ class Composition(Words):
                 divisor += s.parts
                 charges += s.parts * s.oxidation_state
             above, below = above * divisor + site.multiplicity * charges * below, below * divisor
-        return Rational(above, below)
+        return above, below
 
     @property
     def amounts(self) -> dict[str, float]:

@@ -59,18 +59,19 @@ class Authentic:
         trusted = trusted_by(folder, known or read_verifiers(folder))
         return cls(store, open_checkpoint(store.read_checkpoint(), trusted).checkpoint)
 
-    def bundles(self, stop: int | None = None) -> Iterator[list[bytes]]:
-        """The entries from the first on, a bundle at a time.
+    def bundles(self, first: int = 0, stop: int | None = None) -> Iterator[list[bytes]]:
+        """The entries, a bundle at a time.
 
         Args:
-            stop: how many are wanted at least; all by default.
+            first: number of the first bundle.
+            stop: index up to which they are wanted at least; all by default.
 
         Raises:
             TileMissingError: a bundle is not there.
             TileDamagedError: a bundle is not the one that was signed.
         """
         size = self.checkpoint.size if stop is None else min(stop, self.checkpoint.size)
-        for n in range(-(-size // WIDTH)):
+        for n in range(first, -(-size // WIDTH)):
             width = min(WIDTH, self.checkpoint.size - n * WIDTH)
             entries = self.store.read_bundle(n, width)
             leaves = list(map(leaf_hash, entries))

@@ -7,12 +7,15 @@ processes there are. Processes help from some ten thousand entries on; a smaller
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from functools import partial
+from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
 from bus.ledger.errors import TileError
 from bus.ledger.examining import Examiner, Faultless, Message, faultless, rolls_in
@@ -27,16 +30,6 @@ WORTHWHILE = 128
 _Told = TypeVar("_Told")
 Progress = Callable[[int, int], None]
 """Told how many entries have been looked at, and of how many."""
-
-
-class _Stretch(NamedTuple):
-    """What a process is asked to look at."""
-
-    folder: Path
-    first: int
-    stop: int
-    read_events: bool
-    rolls: tuple[Message, ...] = ()
 
 
 class Crew:
@@ -63,28 +56,46 @@ class Crew:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
+    def helps(self, size: int) -> bool:
+        """Whether there is enough to do for processes."""
+        return self._start(size) is not None
+
     def rolls(self, size: int) -> tuple[Message, ...]:
         """The rolls of a log of that size, in order, if processes have to know them beforehand."""
         if self._read_events and self._start(size) is not None:
-            self._rolls = tuple(roll for found in self._map(_find_rolls, size) for roll in found or ())
+            found = self.each(partial(_find_rolls, self._folder), size)
+            self._rolls = tuple(roll for _, _, rolls in found for roll in rolls or ())
         return self._rolls
 
     def bundles(self, size: int) -> Iterator[Faultless | None]:
         """Of each bundle of a log of that size, in order, what it tells if nothing is wrong in it."""
-        count, done = -(-size // WIDTH), 0
-        if self._start(size) is not None:
-            for found in self._map(_examine, size):
-                if found is None:  # somebody has killed one of them: the rest is looked at here
-                    break
-                for told in found:
-                    yield told
-                    done += 1
-                self._progress(done * WIDTH, size)
-        for n in range(done, count):
-            if n % STRETCH == 0:
-                self._progress(n * WIDTH, size)
-            yield None
+        examine = partial(_examine, self._folder, self._read_events, self._rolls)
+        for first, stop, told in self.each(examine, size):
+            self._progress(first * WIDTH, size)
+            yield from told if told is not None else repeat(None, stop - first)
         self._progress(size, size)
+
+    def each(self, work: Callable[[int, int], _Told], size: int) -> Iterator[tuple[int, int, _Told | None]]:
+        """Has stretches of the bundles of a log of that size worked on at once.
+
+        Args:
+            work: what to do with the bundles from one number to before another; it and its results travel.
+            size: entries of the log.
+
+        Yields:
+            First bundle, the one behind the last, and what came of them, in order; nothing where it is left to the
+            caller: there is too little for processes, the last bundle is not full, or somebody has killed a process.
+        """
+        whole, done = size // WIDTH, 0
+        stretches = [(first, min(first + STRETCH, whole)) for first in range(0, whole, STRETCH)]
+        if (pool := self._start(size)) is not None:
+            with contextlib.suppress(BrokenExecutor):
+                for (first, stop), told in zip(stretches, pool.map(work, *zip(*stretches, strict=True)), strict=True):
+                    yield first, stop, told
+                    done = stop
+        yield from ((first, stop, None) for first, stop in stretches if first >= done)
+        if size % WIDTH:
+            yield whole, whole + 1, None
 
     def _start(self, size: int) -> ProcessPoolExecutor | None:
         """The processes, if there is enough to do for them."""
@@ -94,33 +105,24 @@ class Crew:
             self._pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context(way))
         return self._pool
 
-    def _map(self, work: Callable[[_Stretch], list[_Told]], size: int) -> Iterator[list[_Told] | None]:
-        """What the processes find of each stretch of whole bundles, in order; nothing from where one of them died."""
-        whole = size // WIDTH
-        stretches = [
-            _Stretch(self._folder, first, min(first + STRETCH, whole), self._read_events, self._rolls)
-            for first in range(0, whole, STRETCH)
-        ]
-        assert self._pool is not None  # noqa: S101  the caller has started it
-        try:
-            yield from self._pool.map(work, stretches)
-        except BrokenExecutor:
-            yield None
 
-
-def _find_rolls(asked: _Stretch) -> list[Message]:
-    store, found = TileStore(asked.folder), list[Message]()
-    for n in range(asked.first, asked.stop):
-        try:
+def _find_rolls(folder: Path, first: int, stop: int) -> list[Message]:
+    store, found = TileStore(folder), list[Message]()
+    for n in range(first, stop):
+        with contextlib.suppress(TileError):  # told where it is looked at
             found += rolls_in(n * WIDTH, store.read_bundle(n))
-        except TileError:
-            continue  # told where it is looked at
     return found
 
 
-def _examine(asked: _Stretch) -> list[Faultless | None]:
-    store, examiner = TileStore(asked.folder), Examiner(asked.rolls)
-    return [_faultless(store, n, examiner if asked.read_events else None) for n in range(asked.first, asked.stop)]
+def _examine(
+    folder: Path,
+    read_events: bool,  # noqa: FBT001  the pool calls it by position
+    rolls: Iterable[Message],
+    first: int,
+    stop: int,
+) -> list[Faultless | None]:
+    store, examiner = TileStore(folder), Examiner(rolls) if read_events else None
+    return [_faultless(store, n, examiner) for n in range(first, stop)]
 
 
 def _faultless(store: TileStore, n: int, examiner: Examiner | None) -> Faultless | None:

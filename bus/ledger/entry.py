@@ -31,6 +31,8 @@ _HEAD = struct.Struct(">BBQQH")
 _LENGTH = struct.Struct(">H")
 _DIGEST = struct.Struct(">I32s")
 _PAYLOAD, _ID = 1, 2
+_KEEP = "surrogateescape"
+_new = tuple.__new__
 _MARKS = (0, _PAYLOAD, _PAYLOAD | _ID)
 _FIXED = _HEAD.size + _LENGTH.size
 
@@ -139,7 +141,7 @@ def decode_entry(content: bytes) -> Entry:
         raise EntryError(f"Expected an entry, got {len(content)} bytes whose lengths and marks contradict each other.")
     where, name, kept = content[_HEAD.size : at], content[begin:end], content[end:]
     if not digested:
-        return Entry._make((sequence, _text(where), _text(name), time, kept))
+        return _new(Entry, (sequence, where.decode("utf-8", _KEEP), name.decode("utf-8", _KEEP), time, kept))
     return _digested(digested, Entry(sequence, _text(where), "", time, b""), name, kept)
 
 
@@ -158,8 +160,8 @@ def _digested(digested: int, entry: Entry, name: bytes, kept: bytes) -> Entry:
 
 
 def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", _KEEP)
 
 
 def _text(content: bytes) -> str:
-    return content.decode("utf-8", "surrogateescape")
+    return content.decode("utf-8", _KEEP)
