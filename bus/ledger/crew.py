@@ -8,6 +8,7 @@ processes there are. Processes help from some ten thousand entries on; a smaller
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -102,7 +103,8 @@ class Crew:
         if self._pool is None and self._processes > 1 and size // WIDTH >= WORTHWHILE:
             # a copy of a process with threads could wait for ever for a lock that one of them held
             way = "fork" if threading.active_count() == 1 else "spawn"
-            self._pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context(way))
+            # what a copy has from us it need not look through for garbage, which would copy all of it in earnest
+            self._pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context(way), gc.freeze)
         return self._pool
 
 

@@ -123,7 +123,7 @@ async def main() -> None:
         print(f"  {name:34} {rate:8.0f} /s   ours is {mine / rate:6.2f} of it")
     wall, cpu = (statistics.median(rate[at] for rate in large) for at in (0, 1))
     theirs = statistics.median(rates["eventsourcing aggregate"] or [float("nan")])
-    print(f"  {f'athanor, {PROCESSES} processes at once':34} {wall:8.0f} /s of wall time: {wall / theirs:.2f} of the peer; "
+    print(f"  {f'athanor, {PROCESSES} processes':34} {wall:8.0f} /s of wall time: {wall / theirs:.2f} of the peer, "
           f"{PROCESSES * cpu / theirs:.2f} if it had {PROCESSES} processors to itself")  # fmt: skip
     print(f"  {'athanor, from the broker, typed':34} {statistics.median(broker):8.0f} /s of wall time")
 
