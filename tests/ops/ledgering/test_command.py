@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from bus.ledger.entry import encode_entry
 from bus.ledger.growth import Growth
-from bus.ledger.keys import KEYS, open_ring
+from bus.ledger.keys import KEYS, open_ring, publish_verifiers, read_verifiers
 from bus.ledger.note import COSIGNATURE, Note, Signer
 from bus.ledger.tiles import ENTRIES, TileStore, tile_path
 from ops.cli import app
@@ -265,3 +266,38 @@ def test_keys_are_exchanged(run: Path, tmp_path: Path) -> None:
     shutil.rmtree(run / "keys")
     _, complaint = call("key", run, "--rotate", code=2)
     assert "signing keys" in complaint
+
+
+def test_a_pipe_is_waited_for_by_no_command(run: Path, tmp_path: Path) -> None:
+    """In the place of a kept checkpoint, a key, a proof or an exported file it is exit 2 and a paragraph."""
+    pipe, key = tmp_path / "pipe", asked("key", run)["key"]
+    os.mkfifo(pipe)
+    for words in (
+        ["verify", run, "--seen", pipe],
+        ["consistency", run, pipe],
+        ["check-proof", pipe, "--key", key],
+        ["import", pipe, tmp_path / "in"],
+    ):
+        _, complaint = call(*words, code=2)
+        assert "a pipe in the place of a file" in complaint
+
+
+def test_a_witness_of_the_log_is_demanded(run: Path) -> None:
+    """Once a witness stands among the verifiers, verify and import ask for its word; a log without one needs none."""
+    assert asked("verify", run)["ok"]
+    publish_verifiers(run / "ledger", [*read_verifiers(run / "ledger"), Signer.generate("w", COSIGNATURE).verifier])
+    assert [p["kind"] for p in asked("verify", run, code=1)["problems"]] == ["cosignature"]
+    assert [p["kind"] for p in asked("fsck", run, code=1)["problems"]] == ["cosignature"]
+    told = asked("export", run, "-o", run / "x.tar")
+    assert (told["artefacts"], told["size"]) == (0, COUNT)
+    assert not asked("import", run / "x.tar", run / "in", code=1)["ok"]
+
+
+def test_only_the_newest_witness_of_the_log_is_demanded(run: Path) -> None:
+    """One that was replaced cannot be asked any more."""
+    old, new = (Signer.generate(name, COSIGNATURE) for name in ("old", "new"))
+    store = TileStore(run / "ledger")
+    publish_verifiers(store.folder, [*read_verifiers(store.folder), old.verifier, new.verifier])
+    note = Note.parse(store.read_checkpoint())
+    store.write_checkpoint(note.with_signatures([new.sign(note.text, time=1)]).encode())
+    assert asked("verify", run)["ok"]
