@@ -12,6 +12,7 @@ from ops.asking import cli as asking
 from ops.ledgering.command import app as ledger_app
 from ops.libraries import app as library_app
 from ops.plotting import command as plotting
+from ops.seats.command import app as agent_app
 
 app = typer.Typer(
     name="athanor",
@@ -298,6 +299,7 @@ def witness(
 
 app.add_typer(ledger_app)
 app.add_typer(library_app)
+app.add_typer(agent_app)
 app.command()(plotting.plot_drift)
 app.command()(asking.query)
 app.command()(asking.trace)

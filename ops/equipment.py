@@ -36,6 +36,12 @@ AGENTS = tuple(a.name for a in (Planner, TrustAuditor, ReviewDesk, Scheduler, Sy
 """Names of all agents, in the order in which they take turns."""
 
 
+def reactions() -> dict[str, tuple[str, ...]]:
+    """Agent → kinds that it answers; what it only remembers is left out."""
+    crew = (Planner, TrustAuditor, ReviewDesk, Scheduler, SynthesisRobot, XrdAnalyser, Retrainer)
+    return {agent.name: tuple(sorted(kind.kind for kind in agent.reaction_table)) for agent in crew}
+
+
 @dataclass
 class Equipment:
     """The instruments, and what plays those that are not real."""

@@ -64,7 +64,8 @@ def read_seats(keys: Path) -> tuple[Seat, ...]:
     try:
         seats = _Book.model_validate_json(path.read_bytes()).seats
         for seat in seats:
-            checked_kinds(seat.says, free=seat.name in AGENTS)
+            checked_name(seat.name)
+            checked_kinds(seat.says)
     except FileNotFoundError:
         return ()
     except (OSError, ValidationError, SeatError) as error:
