@@ -2,6 +2,10 @@
 
 Fits take seconds and would stop every agent if they ran in the event loop. Workers are spawned, not
 forked, so that no lock or thread of the parent is copied into them.
+
+Agents may have to take turns; what they ask for is a function of its arguments and of nothing else. So several workers
+may share the pieces of one task, and one that is idle may begin what will be asked next (decision 29). Neither
+changes an answer, nor the order in which answers are given.
 """
 
 from __future__ import annotations
@@ -11,14 +15,17 @@ import ctypes
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
+
+from agents.forethought import Forethought
+from science.pieces import Divisible, Piece, Rounds
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,12 +51,32 @@ def _follow_parent() -> None:
         os._exit(1)
 
 
+MOST = 2
+"""Workers that a laboratory has: what its agents ask for has about as many pieces that can be done side by side."""
+
+
+def hands() -> int:
+    """Workers for a laboratory on this machine."""
+    return max(1, min(MOST, len(os.sched_getaffinity(0))))
+
+
+def _nothing() -> Iterable[Piece]:
+    return ()
+
+
 class Workers:
-    """A pool of worker processes; with none, work runs where it is asked for (tests)."""
+    """A pool of worker processes; with none, work runs where it is asked for (tests).
+
+    Attributes:
+        coming: what will probably be asked for next, soonest first. Asked whenever something is; a guess that turns
+            out wrong costs time of a processor that was idle, and nothing else.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.coming: Callable[[], Iterable[Piece]] = _nothing
         self._pool: ProcessPoolExecutor | None = None
+        self._ahead = Forethought(count)
 
     def _start(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -71,19 +98,44 @@ class Workers:
         """
         if self.count == 0:
             return fn(*args, **kwargs)
-        loop, pool = asyncio.get_running_loop(), self._start()
+        if isinstance(fn, Divisible) and self.count > 1:
+            return cast("R", await self._shared(fn.rounds(*args, **kwargs)))
+        piece = Piece(fn, args, kwargs)
+        begun = self._ahead.taken(piece)
+        if self.count > 1:
+            self._ahead.begin(self.coming(), self._submitted)
+        return cast("R", await self._answered(piece, begun))
+
+    async def _shared(self, rounds: Rounds[R]) -> R:
+        """The result of a task whose pieces all workers share."""
         try:
-            answer = await loop.run_in_executor(pool, partial(_carry, fn, *args, **kwargs))
+            pieces = next(rounds)
+            while True:
+                outcomes: list[Any] = await asyncio.gather(*map(self._answered, pieces), return_exceptions=True)
+                if lost := next((o for o in outcomes if isinstance(o, BrokenProcessPool)), None):
+                    raise lost
+                pieces = rounds.send(tuple(outcomes))
+        except StopIteration as done:
+            return cast("R", done.value)
+
+    async def _answered(self, piece: Piece, begun: Future[Any] | None = None) -> Any:
+        pool = self._start()
+        try:
+            answer = await asyncio.wrap_future(begun or self._submitted(piece))
         except BrokenProcessPool:
             if self._pool is pool:  # others that it took down may have made a new one already
                 self.close()
-            answer = await loop.run_in_executor(self._start(), partial(_carry, fn, *args, **kwargs))
+            answer = await asyncio.wrap_future(self._submitted(piece))
         if isinstance(answer, _Raised):
             raise answer.error()
         return answer
 
+    def _submitted(self, piece: Piece) -> Future[Any]:
+        return self._start().submit(partial(_carry, piece.fn, *piece.args, **piece.kwargs))
+
     def close(self) -> None:
         """Ends the workers; what they are doing is abandoned."""
+        self._ahead.forget()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None

@@ -17,7 +17,7 @@ from agents.agent import Agent
 from agents.runtime import Lab, Runtime
 from agents.runtime.snapshots import Snapshots
 from agents.synthesis_robot import SynthesisRobot
-from agents.workers import Workers
+from agents.workers import Workers, hands
 from bus.blobs import BlobStore
 from bus.errors import IdentityError, UndecodableEventError
 from bus.guarding import Watched, guard
@@ -31,6 +31,7 @@ from ops.accounts import keys_at, keys_of, users_of
 from ops.clock import RealClock, VirtualClock
 from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
 from ops.errors import CampaignFileError, ResumeError, StalledError
+from ops.foresight import foresight
 from ops.furnaces import Wire
 from ops.notary import Notary
 from ops.order import Order, campaign_id, check_folder
@@ -106,7 +107,7 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
     session: Session | None = None
 
     def trouble(reason: str, kind: str = "broker") -> None:
-        troubles[kind].append(reason)
+        troubles.setdefault(kind, []).append(reason)
         observatory.trouble(kind, reason)
         if session is not None:
             session.tally.alarms.append(f"{kind}: {reason}")
@@ -133,6 +134,7 @@ async def run(order: Order, show: Callable[[Tally], None]) -> Outcome:
                 await notary.open()
                 wire = Wire(wire_address(order, server), lambda reason: trouble(reason, "instrument"))
                 session = await prepare(order, bus, observatory=observatory, wire=wire)
+                session.runtime.reactor.troubled = lambda kind, words: trouble(words, kind.value)
                 try:
                     await notary.agreed()
                     return await _with_bus(session, bus, show, Beside(notary, observatory, troubles, began))
@@ -275,12 +277,15 @@ async def prepare(
     )
     makes = not only or SynthesisRobot.name in only
     equipment = await equip(order, lab_clock, begun, wire if makes else None)
-    workers = Workers(order.workers)
+    workers = Workers(order.workers or (hands() if order.virtual else 1))
     agents = [a for a in crew(equipment, order.campaign.instruments.library) if not only or a.name in only]
+    if order.virtual and equipment.device is not None:
+        workers.coming = foresight(equipment.device, agents)
     observatory = observatory or Observatory()
     name, listens = campaign_id(order), observatory.telemetry
     lab = Lab(bus, lab_clock, lab_clock, workers, name, order.seed, version(), listens)
     runtime = Runtime(lab, agents, Snapshots(order.out / "snapshots"))
+    runtime.reactor.parks_troubles = not order.virtual  # what a virtual campaign decides is the same on any computer
     runtime.watchers.append(observatory.note)
     runtime.watchers += [tally.note, heard.note]
     session = Session(order, tally, heard, lab_clock, equipment, workers, runtime, agents, resumed, bus, behind)

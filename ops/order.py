@@ -21,7 +21,8 @@ class Order:
     virtual: bool
     out: Path
     nats: str | None = None
-    workers: int = 1
+    workers: int | None = None
+    """Worker processes; by default one, and in virtual time, where the lab waits for them, as many as are of use."""
     telemetry: bool = True
     witnessing: Witnessing = OUR_OWN
     keys: Path | None = None

@@ -102,6 +102,12 @@ class Bench:
         other.lines = self.lines
         return other
 
+    def unseen(self) -> Bench:
+        """The same vials in the same world, with a ledger of faults that nobody reads."""
+        other = Bench(self.seed, self.faults.unseen())
+        other.lines = self.lines
+        return other
+
     # what was done -------------------------------------------------------------------------------
 
     def history(self, sample: str, until: datetime | None = None) -> tuple[StepSample | None, list[Firing]]:

@@ -7,6 +7,7 @@ with the weeks. Every throw of the dice is keyed, so that a scan is the same whe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from simulators.beam import Setting, pattern
 from simulators.dice import dice
 from simulators.faults import Shutter
 from simulators.furnace import Bench
-from simulators.journal import Journal
+from simulators.journal import Entry, Journal
 from simulators.reference import reference, stands_off
 from simulators.wear import WEEK, Tube, schema_written
 from simulators.world.vial import TruePhase
@@ -46,6 +47,8 @@ class SimulatedDiffractometer:
         self._name, self.bench, self.clock, self.begun = name, bench, clock, begun
         self.journal = Journal(folder, name)
         self.tube = Tube(bench.faults, name, begun)
+        self._waiting: dict[str, ScanRequest] = {}
+        """Scans that were asked for while it was busy, in that order; whoever asked asks again."""
 
     @property
     def name(self) -> str:
@@ -65,9 +68,33 @@ class SimulatedDiffractometer:
             dark_until = self.tube.dark_until(now)
             if dark_until is not None:
                 raise InstrumentBusyError(self._name, "nothing, because its X-ray tube is being replaced,", dark_until)
-        self.journal.begin(request.key, now, self._takes(request, now), request.model_dump(mode="json"))
+        self._waiting.setdefault(request.key, request)
+        self.journal.begin(request.key, now, self.takes(request, now), request.model_dump(mode="json"))
+        del self._waiting[request.key]
 
-    def _takes(self, request: ScanRequest, now: datetime) -> timedelta:
+    def coming(self) -> Iterator[ScanReport]:
+        """What it will hand over next if nobody asks for anything else: scans under way, then those that wait.
+
+        A look ahead for those who play a laboratory faster than it is. It leaves no trace: no fault of these scans
+        counts as injected before they are taken.
+        """
+        unseen, free = self._unseen(), self.clock.now()
+        if (running := self.journal.running(free)) is not None:
+            yield unseen.reported(running)
+            free = running.ends_at
+        for request in tuple(self._waiting.values()):
+            entry = Entry(request.key, 0, free, free + unseen.takes(request, free), request.model_dump(mode="json"))
+            yield unseen.reported(entry)
+            free = entry.ends_at
+
+    def _unseen(self) -> SimulatedDiffractometer:
+        """The same instrument in the same world, with a ledger of faults that nobody reads."""
+        other = copy(self)
+        other.bench = self.bench.unseen()
+        other.tube = replace(self.tube, faults=other.bench.faults)
+        return other
+
+    def takes(self, request: ScanRequest, now: datetime) -> timedelta:
         """How long a scan takes from now on; one in which the tube dies is taken anew with the next tube."""
         begins, lasts = now, _lasts(request)
         while (outage := self.tube.dies_within(begins, begins + lasts)) is not None:
@@ -92,7 +119,10 @@ class SimulatedDiffractometer:
 
     def report(self, key: str) -> ScanReport:
         """The file of a scan that was begun."""
-        entry = self.journal.entry(key)
+        return self.reported(self.journal.entry(key))
+
+    def reported(self, entry: Entry) -> ScanReport:
+        """The file of a scan that an entry of a journal tells of."""
         request = ScanRequest.model_validate(entry.request)
         # it began later than it was asked for, if the tube died meanwhile
         entry = replace(entry, started_at=entry.ends_at - _lasts(request))

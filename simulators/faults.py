@@ -133,6 +133,10 @@ class Faults:
         never = {"schema_change_week": -1} if fault == "schema_change" else {fault: 0}
         return Faults(self.seed, self.rates.model_copy(update=never))
 
+    def unseen(self) -> Faults:
+        """The same world with an empty ledger."""
+        return Faults(self.seed, self.rates)
+
     def note(self, thing: str, fault: str, magnitude: float, *, logged: bool) -> None:
         """Enters a fault into the ledger."""
         self.injected[thing, fault] = Injected(thing, fault, magnitude, logged)

@@ -97,7 +97,7 @@ class Journal:
             return None
         if self._is_unreadable(key):
             raise self._damaged(key)
-        if (busy := self._running(now)) is not None:
+        if (busy := self.running(now)) is not None:
             raise InstrumentBusyError(self.instrument, busy.key, busy.ends_at)
         return self._write(key, now, now + lasts, request)
 
@@ -105,7 +105,8 @@ class Journal:
         """The file of an entry."""
         return self.folder / f"{_name(key)}.json"
 
-    def _running(self, now: datetime) -> Entry | None:
+    def running(self, now: datetime) -> Entry | None:
+        """The action that is under way at a time, if any."""
         return next((e for e in reversed(self._entries.values()) if e.ends_at > now), None)
 
     def _is_unreadable(self, key: str) -> bool:

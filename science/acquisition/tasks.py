@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from science.acquisition.objective import Objective
+from science.acquisition.training import Trained, training
 from science.generation.designs import Design
 from science.generation.pool import Space, feasible_pool, spread
-from science.surrogate.dataset import Dataset
+from science.pieces import Divisible, Rounds
 
 if TYPE_CHECKING:
     from science.surrogate.components import ComponentModel
     from science.trust.gate import Assessment, GateLimits
     from science.trust.model import TrustModel
+
+__all__ = ["Brief", "Suggestion", "Trained", "draw", "judge", "suggest", "train"]
 
 KEPT = 2
 """Models that a worker keeps unpacked: a batch is ranked and judged with the same one."""
@@ -115,29 +118,13 @@ def judge(design: Design, model: bytes, trust: bytes, limits: GateLimits) -> Ass
     return assess(design, _model(model), _trust(trust), limits)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A fitted pair of models and how they did."""
-
-    model: bytes
-    trust: bytes
-    metrics: dict[str, float]
-
-
-def train(dataset: bytes, percentile: float) -> Trained:
-    """Fits component and trust models.
+@Divisible
+def train(dataset: bytes, percentile: float) -> Rounds[Trained]:
+    """Fits component and trust models; several workers can share it.
 
     Metrics are leave-one-out: ``mae lattice`` in Å and ``mae phase_fraction``.
 
     Raises:
         SurrogateError: there is too little data, or a fit failed.
     """
-    from science.surrogate.components import fit_components
-    from science.trust.gate import GATED
-    from science.trust.model import fit_trust
-
-    data = Dataset.from_bytes(dataset)
-    model = fit_components(data)
-    trust = fit_trust(data, model, percentile)
-    metrics = {f"mae {n}": float(np.nanmean(np.abs(trust.left_out[n] - trust.measured[n]))) for n in GATED}
-    return Trained(model.to_bytes(), trust.to_bytes(), metrics)
+    return training(dataset, percentile)

@@ -8,6 +8,7 @@ from what end members suggest, the others around a constant.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import gpytorch
@@ -24,6 +25,8 @@ from science.surrogate.errors import ArtefactError, FitError, TooFewObservations
 from science.surrogate.prior import prior_mean
 
 Array = NDArray[np.float64]
+Fold = tuple[NDArray[np.bool_], Array]
+"""Which measured values are in a fold, and what the others predict of them."""
 LEAST = 4
 """Observations that a component needs."""
 KIND = "component-model"
@@ -66,6 +69,18 @@ class Component:
             FitError: a fold could not be fitted.
         """
         return processes.crossed(self.inputs, self.targets, self.process) + prior_mean(self.name, self.inputs)
+
+    def without_fold(self, k: int) -> Fold:
+        """One fold of `left_out`, in departures from the prior mean.
+
+        Raises:
+            FitError: the fold could not be fitted.
+        """
+        return processes.without_fold(self.inputs, self.targets, processes.hyperparameters(self.process), k)
+
+    def in_place(self, folds: Iterable[Fold]) -> Array:
+        """What `left_out` says, from all its folds."""
+        return processes.put_together(folds) + prior_mean(self.name, self.inputs)
 
 
 @dataclass
@@ -127,17 +142,40 @@ def fit_components(dataset: Dataset) -> ComponentModel:
         FitError: the optimiser failed.
     """
     torch.set_num_threads(1)
-    components = {name: _fit(name, dataset) for name in COMPONENTS}
+    components = {name: fit_component(name, dataset) for name in COMPONENTS}
     return ComponentModel(components, dataset.sha256, len(dataset.rows))
 
 
-def _fit(name: str, dataset: Dataset) -> Component:
+def restored_component(name: str, dataset: Dataset, fitted: dict[str, Array]) -> Component:
+    """A component with hyperparameters that were fitted to it elsewhere."""
+    torch.set_num_threads(1)
+    inputs, targets = _departures(name, dataset)
+    return Component(name, inputs, targets, processes.restored(inputs, targets, fitted))
+
+
+def _departures(name: str, dataset: Dataset) -> tuple[Array, Array]:
+    """Numbers of the designs on which a quantity was measured ``(n, d)``, and its departures from the prior ``(n,)``.
+
+    Raises:
+        TooFewObservationsError: there are fewer than four.
+    """
     values = dataset.values(name)
     there = np.isfinite(values)
     if there.sum() < LEAST:
         raise TooFewObservationsError(name, LEAST, int(there.sum()))
     inputs = dataset.features().reshape(-1, len(FEATURES))[there]
-    targets = values[there] - prior_mean(name, inputs)
+    return inputs, values[there] - prior_mean(name, inputs)
+
+
+def fit_component(name: str, dataset: Dataset) -> Component:
+    """Fits the process of one component; deterministic, one thread.
+
+    Raises:
+        TooFewObservationsError: it was measured on fewer than four samples.
+        FitError: the optimiser failed.
+    """
+    torch.set_num_threads(1)
+    inputs, targets = _departures(name, dataset)
     try:
         return Component(name, inputs, targets, processes.fitted(inputs, targets))
     except FitError as error:

@@ -10,6 +10,7 @@ samples no better, so there is one.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import gpytorch
 import numpy as np
@@ -26,12 +27,12 @@ from gpytorch.priors import LogNormalPrior
 from numpy.typing import NDArray
 
 from science.generation.designs import BOUNDS
+from science.surrogate.dataset import FOLDS
 from science.surrogate.errors import FitError
 
 Array = NDArray[np.float64]
 START = 1.0
 """Length scale that a fit starts from: about the prior's mode."""
-FOLDS = 5
 
 
 def unfitted(inputs: Array, targets: Array) -> SingleTaskGP:
@@ -144,12 +145,35 @@ def crossed(inputs: Array, targets: Array, process: SingleTaskGP) -> Array:
     Raises:
         FitError: a fold could not be fitted.
     """
-    fold = np.random.default_rng(0).permutation(len(targets)) % FOLDS
     start = hyperparameters(process)
-    found = np.empty(len(targets))
-    for mine in (fold == k for k in range(FOLDS) if (fold == k).any()):
-        rest = restored(inputs[~mine], targets[~mine], start)
-        _climb(rest)
-        everyone = restored(inputs, targets, hyperparameters(rest))
-        found[mine] = left_out(everyone, targets, *standardisation(rest))[mine]
+    return put_together(without_fold(inputs, targets, start, k) for k in range(FOLDS))
+
+
+def without_fold(inputs: Array, targets: Array, start: dict[str, Array], k: int) -> tuple[NDArray[np.bool_], Array]:
+    """Which targets are in the k-th fold ``(n,)``, and the prediction of each of them by the others.
+
+    Args:
+        inputs: ``(n, d)`` numbers of designs.
+        targets: ``(n,)`` what was measured.
+        start: hyperparameters of a fit on all of them; this one starts from there.
+        k: number of the fold.
+
+    Raises:
+        FitError: it could not be fitted.
+    """
+    mine = np.random.default_rng(0).permutation(len(targets)) % FOLDS == k
+    if not mine.any():
+        return mine, np.empty(0)
+    rest = restored(inputs[~mine], targets[~mine], start)
+    _climb(rest)
+    everyone = restored(inputs, targets, hyperparameters(rest))
+    return mine, left_out(everyone, targets, *standardisation(rest))[mine]
+
+
+def put_together(folds: Iterable[tuple[NDArray[np.bool_], Array]]) -> Array:
+    """What all folds predict, each in its places ``(n,)``."""
+    told = list(folds)
+    found = np.empty(len(told[0][0]))
+    for mine, predicted in told:
+        found[mine] = predicted
     return found

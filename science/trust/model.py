@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,10 +103,21 @@ def fit_trust(dataset: Dataset, model: ComponentModel, percentile: float) -> Tru
     Raises:
         TooFewObservationsError: fewer than six samples.
     """
+    predicted = {name: model.components[name].left_out() for name in GATED}
+    return trust_of(dataset, predicted, fit_novelty(dataset, percentile))
+
+
+def trust_of(dataset: Dataset, predicted: Mapping[str, Array], novelty: NoveltyModel) -> TrustModel:
+    """The trust model of parts that were worked out by themselves.
+
+    Args:
+        dataset: the labels.
+        predicted: component → what the others predict of each sample on which it was measured.
+        novelty: what novelty scores are taken against.
+    """
     left_out, measured = {}, {}
     for name in GATED:
         measured[name] = dataset.values(name)
         left_out[name] = np.full(len(dataset.rows), np.nan)
-        left_out[name][np.isfinite(measured[name])] = model.components[name].left_out()
-    families = tuple(r.design.family for r in dataset.rows)
-    return TrustModel(fit_novelty(dataset, percentile), families, left_out, measured)
+        left_out[name][np.isfinite(measured[name])] = predicted[name]
+    return TrustModel(novelty, tuple(r.design.family for r in dataset.rows), left_out, measured)

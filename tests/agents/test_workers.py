@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
+import time
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
 from agents import workers as workers_module
-from agents.workers import THREAD_LIMITS, Workers
+from agents.workers import THREAD_LIMITS, Workers, hands
 from contracts.errors import InstrumentBusyError
+from science.pieces import Divisible, Piece, whole
 from tests.contracts.examples import EPOCH
 
 
@@ -83,6 +86,77 @@ async def test_workers_over_their_whole_life(tmp_path: Path, monkeypatch: pytest
     finally:
         workers.close()
     assert workers._pool is None
+
+
+def where(n: int, folder: str) -> tuple[int, int]:
+    """Who does this piece; it waits until another piece is under way, too."""
+    (Path(folder) / str(n)).touch()
+    for _ in range(1200):
+        if len(list(Path(folder).iterdir())) > 1:
+            break
+        time.sleep(0.05)
+    return n, os.getpid()
+
+
+def lost(_n: int, _folder: str) -> None:
+    """A piece that fails."""
+    raise InstrumentBusyError("furnace-1", "firing", EPOCH)
+
+
+@Divisible
+def spread(fn, folder: str):
+    """Two pieces that each wait for the other."""
+    return whole((yield tuple(Piece(fn, (n, folder)) for n in range(2))))
+
+
+async def test_workers_share_the_pieces_of_a_task(tmp_path: Path) -> None:
+    """Two pieces run side by side, results come in their order, and an error keeps its attributes."""
+    workers = Workers(2)
+    try:
+        (zero, one), (first, second) = zip(*await workers.run(spread, where, str(tmp_path)), strict=True)
+        assert (zero, one) == (0, 1)
+        assert first != second
+        with pytest.raises(InstrumentBusyError, match="Expected furnace-1 to be free") as caught:
+            await workers.run(spread, lost, str(tmp_path))
+        assert caught.value.instrument == "furnace-1"
+    finally:
+        workers.close()
+
+
+def counted(n: int, folder: str) -> int:
+    """Leaves a mark each time that it is done."""
+    descriptor, _ = tempfile.mkstemp(dir=folder, prefix=f"{n}-")
+    os.close(descriptor)
+    return n * n
+
+
+async def test_what_is_coming_is_begun_by_an_idle_worker_and_done_once(tmp_path: Path) -> None:
+    """It is done before it is asked for, and not again; a wrong guess is not used, and a broken pool mends itself."""
+    workers, guess = Workers(2), [Piece(counted, (2, str(tmp_path))), Piece(counted, (7, str(tmp_path)))]
+    workers.coming = lambda: guess
+    try:
+        assert await workers.run(counted, 1, str(tmp_path)) == 1
+        async with asyncio.timeout(60):
+            while len(list(tmp_path.iterdir())) < 3:
+                await asyncio.sleep(0.05)
+        del guess[0]
+        assert await workers.run(counted, 2, str(tmp_path)) == 4
+        assert await workers.run(counted, 3, str(tmp_path)) == 9
+        done = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
+        assert done == ["1", "2", "3", "7"]
+        guess[:] = [Piece(die)]
+        assert await workers.run(counted, 4, str(tmp_path)) == 16
+        guess.clear()
+        assert await workers.run(counted, 5, str(tmp_path)) == 25
+    finally:
+        workers.close()
+
+
+def test_a_laboratory_has_two_workers_at_most_and_one_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One processor has one; more than two have nothing to do."""
+    for processors, workers in ((1, 1), (2, 2), (64, 2)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=processors: set(range(n)))
+        assert hands() == workers
 
 
 KEPT: list[bytes] = []
