@@ -63,11 +63,12 @@ def run_campaign(wish: Wish) -> int:
         complain(str(error))
         return UNUSABLE
     except OSError as error:
-        complain(f"Expected to write into the output folder, got: {error}. Make room or choose another --out.")
+        where = wish.out or "the output folder"
+        complain(f"Expected to write into {where}, got: {error}. Make room or choose another --out.")
         return UNUSABLE
     summary = outcome.summary(order)
-    (outcome.folder / "report").mkdir(exist_ok=True)
-    (outcome.folder / "report" / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    if (trouble := _kept(outcome.folder / "report" / "summary.json", summary)) is not None:
+        complain(trouble)
     if (trouble := report_after_run(outcome.folder, order.nats)) is not None:
         complain(trouble)
     _tell(order, outcome, console)
@@ -91,6 +92,16 @@ def _announce(order: Order, console: Console) -> None:
         f"{instruments.diffraction.value} diffraction; "
         "[yellow]reviews are answered by a simulated policy, not by a human[/yellow]"
     )
+
+
+def _kept(path: Path, summary: dict[str, Any]) -> str | None:
+    """Writes the summary of a run that has ended; why it could not be written, if so."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        return f"The run is whole, but expected to write {path}, got: {error}. Make room and give the same command."
+    return None
 
 
 def _watched(order: Order, console: Console) -> Outcome:

@@ -175,7 +175,10 @@ class Snapshots:
                 latest.replace(previous)
             Path(temporary).replace(latest)
         except OSError as error:
-            self.passed_over(f"{name}: expected to keep a snapshot in {self.folder}, got: {error}")
+            self.passed_over(
+                f"{name}: expected to keep a snapshot in {self.folder}, got: {error}. Make room there, or let the "
+                "lab's user write there; until then a restart reads more of the log"
+            )
             if temporary:
                 Path(temporary).unlink(missing_ok=True)
 

@@ -24,8 +24,12 @@ class Card:
     def leave(self, folder: Path) -> None:
         """Writes the card, whole or not at all."""
         temporary = folder / f".{NAME}.{os.getpid()}"
-        temporary.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
-        temporary.replace(folder / NAME)
+        try:
+            temporary.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+            temporary.replace(folder / NAME)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def take_back(self, folder: Path) -> None:
         """Removes the card, if it is still this one."""

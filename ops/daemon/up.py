@@ -143,6 +143,8 @@ class Daemon:
             server = await EmbeddedServer.start(self.order.out / "store", mqtt_port=listener, users=users)
             stack.push_async_callback(server.stop)
         self._observatory = observe(self.order.out, campaign_id(self.order), version(), wanted=self.order.telemetry)
+        soon = asyncio.get_running_loop().call_soon_threadsafe
+        self._observatory.losing = lambda words: soon(self._notice, TroubleKind.DISK, words)
         stack.callback(self._observatory.close)
         await stack.enter_async_context(kept_alive(server, self._broker_revived))
         return server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,11 +22,14 @@ class Lines:
 
     Attributes:
         lost: lines that could not be written, because the disk is full, say.
+        told: told of that with the reason, once until lines can be written again; from any thread.
     """
 
     def __init__(self, path: Path, *, part: int = PART, parts: int = PARTS) -> None:
         self.path, self.part, self.parts = path, part, parts
         self.lost = 0
+        self.told: Callable[[str], None] = lambda _: None
+        self._failing = False
         self._file: IO[bytes] | None = None
 
     def write(self, documents: list[dict[str, Any]]) -> bool:
@@ -37,10 +41,21 @@ class Lines:
                 file = self._turn()
             file.write(text)
             file.flush()
-        except OSError:
+        except OSError as error:
             self.lost += len(documents)
+            self._tell(error)
             return False
+        self._failing = False
         return True
+
+    def _tell(self, error: OSError) -> None:
+        """Says once why nothing is written, until something is again: whoever hears it may want to write it here."""
+        before, self._failing = self._failing, True
+        if not before:
+            self.told(
+                f"Expected to write {self.path}, got: {error}. Telemetry is lost meanwhile, and nothing else is: make "
+                "room there, or let the lab's user write there"
+            )
 
     def _open(self) -> IO[bytes]:
         self.path.parent.mkdir(parents=True, exist_ok=True)

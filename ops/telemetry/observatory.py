@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,13 @@ class Observatory:
 
     Attributes:
         telemetry: what the runtime tells its work to.
+        losing: told why lines cannot be written; from any thread.
     """
 
     telemetry: Telemetry = SILENT
+
+    def __init__(self) -> None:
+        self.losing: Callable[[str], object] = lambda _: None
 
     def note(self, recorded: Recorded) -> None:
         """An event of ours is in the log."""
@@ -54,8 +58,11 @@ class _Listening(Observatory):
         from ops.telemetry.recorder import Recorder
         from ops.telemetry.spans import provider
 
+        super().__init__()
         self.folder = folder
         self._span_lines, self._log_lines = Lines(folder / "spans.jsonl"), Lines(folder / "log.jsonl")
+        for lines in (self._span_lines, self._log_lines):
+            lines.told = self._lose
         self.numbers = Numbers()
         self._diary = Diary(self._log_lines)
         self._provider = provider(self._span_lines, about)
@@ -78,6 +85,9 @@ class _Listening(Observatory):
         """The numbers as Prometheus reads them."""
         self.numbers.lost(self._span_lines.lost + self._log_lines.lost)
         return self.numbers.families()
+
+    def _lose(self, words: str) -> None:
+        self.losing(words)
 
     def close(self) -> None:
         """Writes the spans that wait, and the numbers."""

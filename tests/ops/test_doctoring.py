@@ -13,7 +13,9 @@ from bus.ledger.alarms import ALARMS, Alarm, keep_alarm
 from bus.ledger.keys import KEYS, LEDGER
 from bus.ledger.tiles import CHECKPOINT
 from bus.ledger.witness import witness_key
-from ops.doctoring import _compiled, _evidence, _keys
+from ops import doctoring
+from ops.daemon.card import Card
+from ops.doctoring import _clock, _compiled, _daemon, _evidence, _keys, _room
 from ops.notary import WITNESS_KEY
 from tests.bus.ledger.test_watch import write
 
@@ -57,6 +59,37 @@ def test_an_alarm_is_wrong_until_the_ledger_went_on(tmp_path: Path) -> None:
     assert "somebody was here" in found.words
     os.utime(tmp_path / LEDGER / CHECKPOINT, (later + 5, later + 5))
     assert _evidence(tmp_path).well
+
+
+@pytest.mark.parametrize(
+    ("told", "well"),
+    [
+        ({"ready": True, "clock_stepped_s": 0.0}, {"daemon": True, "clock": True}),
+        ({"ready": True, "clock_stepped_s": 259200.0}, {"daemon": True, "clock": False}),
+        ({"ready": False, "not_ready_because": "2 events were set aside"}, {"daemon": False, "clock": True}),
+        ({}, {"daemon": False, "clock": True}),
+    ],
+    ids=["well", "clock", "parked", "silent"],
+)
+def test_what_a_daemon_tells_of_itself_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: dict[str, object], well: dict[str, bool]
+) -> None:
+    """Parked work, a clock that was set while it ran, and a daemon that does not answer are wrong, with the reason."""
+    Card(os.getpid(), "http://127.0.0.1:1", "nats://nowhere", "c-1").leave(tmp_path)
+    monkeypatch.setattr(doctoring, "_told_by_daemon", lambda _: told)
+    found = {"daemon": _daemon(tmp_path), "clock": _clock(tmp_path)}
+    assert {name: finding.well for name, finding in found.items()} == well
+    if "not_ready_because" in told:
+        assert "2 events were set aside" in found["daemon"].words
+    if told.get("clock_stepped_s"):
+        assert "set forward by 259200.0 s" in found["clock"].words
+
+
+def test_a_disk_without_names_for_files_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes alone are no room."""
+    assert _room(tmp_path).what == "disk"
+    monkeypatch.setattr(doctoring, "few_files", lambda _: "Expected room for 64 more files.")
+    assert _room(tmp_path) == doctoring.Finding("disk", False, "Expected room for 64 more files.")
 
 
 def test_machine_code_that_can_be_kept_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -220,3 +221,23 @@ async def test_crashes_with_snapshots_change_nothing(tmp_path: Path, seed: int, 
         assert same_facts(await lab.payloads(), wanted), f"killed at publication {n}"
         assert max(world.begun.values()) == 1
         assert {s.name: s.agent.memory.digest() for s in life.runtime.seats} == await memories(lab)
+
+
+async def test_a_snapshot_that_cannot_be_kept_while_agents_are_at_work_is_told(tmp_path: Path) -> None:
+    """At once and with its reason, not only at the next start, which may be in a year."""
+    house, told = chain(tmp_path / "kept"), list[str]()
+
+    async def fill_up(runtime: Runtime, clock: VirtualClock) -> None:
+        runtime.reactor.troubled = lambda _kind, words: told.append(words)
+        shutil.rmtree(tmp_path / "kept")
+        (tmp_path / "kept").write_text("in the way")
+        await runtime.say(CampaignPaused(reason="once more"), "more", "test")
+        await clock.rest()
+
+    house.meanwhile = fill_up
+    await house.live()
+    assert told
+    assert "expected to keep a snapshot in" in told[0]
+    assert "in the way" not in told[0]
+    assert "File exists" in told[0] or "Not a directory" in told[0]
+    assert "Make room there" in told[0]

@@ -13,7 +13,7 @@ from ops.telemetry.observatory import Observatory, observe
 
 STATUS = {
     "counts": {"planning.candidate_proposed": 3}, "samples": 2, "successes": 1, "failed_steps": 0, "withheld": 0,
-    "agent_faults": 0, "best": {"utility": 0.5}, "troubles": 4,
+    "agent_faults": 0, "best": {"utility": 0.5}, "troubles": 4, "parked_events": {"planner": 2}, "waiting": ["room"],
 }  # fmt: skip
 
 
@@ -55,6 +55,8 @@ async def test_metrics_have_the_work_and_the_campaign(tmp_path: Path) -> None:
         assert told["athanor_troubles_total", "broker"] == 1
         assert told["athanor_compute_seconds_count", "train"] == 1
         assert told["athanor_ready",] == 1
+        assert told["athanor_parked", "planner"] == 2
+        assert told["athanor_waiting",] == 1
     observatory.close()
 
 

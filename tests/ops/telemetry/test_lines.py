@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,28 @@ def test_what_cannot_be_written_is_counted(tmp_path: Path) -> None:
     assert lines.write([{"n": 3}])
     assert lines.lost == 2
     lines.close()
+
+
+def test_why_nothing_can_be_written_is_told_once_until_it_can(tmp_path: Path) -> None:
+    """The path, the reason and what to do; again when it fails again; and whoever hears it may write a line here."""
+    path, told = tmp_path / "t" / "log.jsonl", list[str]()
+    (tmp_path / "t").write_text("in the way")
+    lines = Lines(path)
+    lines.told = lambda words: told.append(words) or lines.write([{"told": words}])
+    for n in range(3):
+        lines.write([{"n": n}])
+    [words] = told
+    assert str(path) in words
+    assert "Not a directory" in words or "File exists" in words
+    assert "make room there" in words
+    (tmp_path / "t").unlink()
+    assert lines.write([{"n": 3}])
+    lines.close()
+    shutil.rmtree(tmp_path / "t")
+    (tmp_path / "t").write_text("in the way")
+    lines._file = None
+    lines.write([{"n": 4}])
+    assert len(told) == 2
 
 
 @pytest.mark.parametrize("value", [Path("a"), {1, 2}], ids=["path", "set"])
