@@ -25,6 +25,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: loading aft
 _PR_SET_PDEATHSIG = 1
 STORE_LIMIT = "1TB"
 """Most that the store may ever hold; the stream has a limit of its own, and the disk the last word."""
+GARBAGE = "50"
+"""How many % more than it needs the server may hold before it tidies up (GOGC); two blocks of the log are 16 MB."""
 READY_WITHIN = 30.0
 """Real seconds that a server may take to come up; recovering a large store takes its time."""
 ORPHAN_WITHIN = 20.0
@@ -243,6 +245,7 @@ class EmbeddedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env={"GOGC": GARBAGE, **os.environ},
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  one prctl call, no locks
                 pass_fds=[self._lock.fileno()],  # locked as long as either of us lives
                 start_new_session=True,  # Ctrl-C is for us; we stop the server when the agents are done

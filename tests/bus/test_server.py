@@ -55,6 +55,20 @@ def test_the_server_dies_with_its_killed_parent(tmp_path: Path) -> None:
     assert not alive(pid)
 
 
+async def test_it_tidies_up_early_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server holds at most half more than it needs; whoever wants something else says so in the environment."""
+    monkeypatch.delenv("GOGC", raising=False)
+    for wanted, given in (("50", {}), ("200", {"GOGC": "200"})):
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        server = await EmbeddedServer.start(tmp_path / wanted)
+        try:
+            words = Path(f"/proc/{server.pid}/environ").read_bytes().split(b"\0")
+            assert f"GOGC={wanted}".encode() in words
+        finally:
+            server.kill()
+
+
 async def test_a_store_has_one_owner(tmp_path: Path) -> None:
     """A second server on the same folder is refused and told by whom it is used."""
     first = await EmbeddedServer.start(tmp_path)
