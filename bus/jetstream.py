@@ -158,12 +158,16 @@ class JetStreamBus:
         )
         receipts, errors = list[Receipt](), list[BusError]()
         for said, (end, name) in zip(everything, chain.from_iterable(stored), strict=True):
-            try:
-                if isinstance(end, BusError):
-                    raise end
-                receipts.append(await self._known(said, end, name))
-            except BusError as error:
-                errors.append(error)
+            if isinstance(end, BusError):
+                errors.append(end)
+            elif end.duplicate:
+                try:
+                    receipts.append(await self._known(said, end, name))
+                except BusError as error:
+                    errors.append(error)
+            else:
+                self.highest = max(self.highest, end.sequence)
+                receipts.append(self._said(end, said.subject, said.payload))
         if errors:
             raise errors[0]
         return receipts

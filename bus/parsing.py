@@ -7,7 +7,6 @@ INFO, errors, a status line, messages for anybody else) is left to the library's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from nats.aio.client import Client
@@ -22,12 +21,17 @@ _HEADED = {b"MSG": 0, b"HMSG": 1}
 
 
 class Heard(Msg):
-    """A message; made without the eight arguments of the library's."""
+    """A message; made without the eight arguments of the library's, and its headers when somebody looks."""
 
     _client: Any = None
 
-    def __init__(self, subject: str, reply: str, data: bytes, headers: Mapping[str, str] | None) -> None:
-        self.subject, self.reply, self.data, self.headers = subject, reply, data, headers  # type: ignore[assignment]  # read only
+    def __init__(self, subject: str, reply: str, data: bytes, head: bytes) -> None:
+        self.subject, self.reply, self.data, self._head = subject, reply, data, head
+
+    @property
+    def headers(self) -> Headers | None:  # type: ignore[override]  # read only
+        """What stands before the content; none if there is nothing."""
+        return Headers(self._head) if self._head else None
 
 
 class LeanParser(Parser):
@@ -70,16 +74,14 @@ class LeanParser(Parser):
             stop = begin + long
             if stop + 2 > size:
                 return at, False
-            headers = None
-            if headed:
-                if not data.startswith(LINE, begin):
-                    return at, True  # a status line
-                headers, begin = Headers(data[begin : begin + head]), begin + head
+            if headed and not data.startswith(LINE, begin):
+                return at, True  # a status line
+            content = begin + head
             counted["in_msgs"] += 1
-            counted["in_bytes"] += stop - begin
+            counted["in_bytes"] += stop - content
             at = stop + 2
             reply = words[3].decode() if told == 5 else ""
-            sink.take(Heard(words[1].decode(), reply, data[begin:stop], headers))
+            sink.take(Heard(words[1].decode(), reply, data[content:stop], data[begin:content]))
         return at, True
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bus.errors import BusError
 from bus.signing import split
@@ -22,8 +21,7 @@ OnTrouble = Callable[[BusError], None]
 """Called with what the bus noticed by itself: garbage in the log, a refused permission, a slow consumer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):  # one is made for each event that is read; a frozen dataclass takes three times as long
     """An event as it stands in the log."""
 
     sequence: int
@@ -45,8 +43,7 @@ class Recorded:
         return split(self.payload)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The log's answer to a publication: stored and synced to disk."""
 
     sequence: int

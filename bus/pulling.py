@@ -64,11 +64,12 @@ class Stored:
 def position_of(message: Msg) -> Place:
     """The place that a delivered message's reply subject tells."""
     # $JS.ACK.<stream>.<consumer>.<attempt>.<stream seq>.<consumer seq>.<nanoseconds>.<pending>, or with
-    # <domain>.<account> before the stream and a token after: count from the end of the shorter form
-    parts = message.reply.split(".")
-    fields = parts[2:] if len(parts) < 11 else parts[4:]
-    attempt, sequence, delivery, nanoseconds = map(int, fields[2:6])
-    return Place(sequence, delivery, attempt, datetime.fromtimestamp(nanoseconds / 1e9, UTC))
+    # <domain>.<account> before the stream and a token after, or without that token: count from the end
+    before, attempt, sequence, delivery, nanoseconds, _ = message.reply.rsplit(".", 5)
+    if before.count(".") == 6:
+        _, attempt, sequence, delivery, nanoseconds, *_ = message.reply.rsplit(".", 6)
+    at = datetime.fromtimestamp(int(nanoseconds) / 1e9, UTC)
+    return Place(int(sequence), int(delivery), int(attempt), at)
 
 
 async def pull(
@@ -100,7 +101,8 @@ async def pull(
         came = await inbox.all(EXPIRES + 0.5)
         if not came and (words := wire.denied.pop(subject.lower(), None)) is not None:
             raise denial(subject, words)
-        if together := [message for message in came if not _is_status(message)]:
+        odd = [message for message in came if not message.reply.startswith("$JS.ACK")]
+        if together := came if not odd else [message for message in came if not _is_status(message)]:
             wanted -= len(together)
             yield together
         if len(together) == len(came):
