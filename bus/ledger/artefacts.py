@@ -10,7 +10,7 @@ from bus.blobs import BlobStore
 from bus.ledger.crew import Crew
 from bus.ledger.events import Events
 from bus.ledger.examining import UNTOLD, Artefact
-from bus.ledger.files import digest_of, open_regular
+from bus.ledger.files import digest_of, names_in, open_regular
 from bus.ledger.findings import Findings, Kind
 from bus.ledger.tiles import WIDTH, TileStore, widths
 
@@ -87,10 +87,9 @@ def _tell(findings: Findings, artefact: Artefact, got: str) -> None:
 def _tell_loose(folder: Path, named: Mapping[bytes, Artefact], findings: Findings) -> None:
     """Says what lies among the artefacts and is none that an event names."""
     loose, foreign = list[str](), list[str]()
-    for path in sorted(p for p in folder.rglob("*") if not p.is_dir()):
-        name = path.relative_to(folder).as_posix()
+    for name in names_in(folder):
         if not _NAME.fullmatch(name):
-            foreign += [] if path.name.startswith(".new-") else [name]
+            foreign += [] if name.rpartition("/")[2].startswith(".new-") else [name]
         elif bytes.fromhex(name.replace("/", "")) not in named:
             loose.append(name)
     for names, what in ((loose, "artefacts that no event of the ledger names"), (foreign, "files that are none")):

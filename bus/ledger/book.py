@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bus.ledger.checkpoint import Checkpoint, open_checkpoint
-from bus.ledger.errors import LedgerError, TileMissingError
+from bus.ledger.errors import LedgerError, TileDamagedError, TileMissingError
+from bus.ledger.files import read_regular
 from bus.ledger.growth import Growth
 from bus.ledger.keys import KeyRing, open_ring, read_verifiers, trusted_by
 from bus.ledger.merkle import HASH_SIZE, consistency_proof, leaf_hash, root_hash, verify_consistency
-from bus.ledger.note import Note, Signature, Verifier
+from bus.ledger.note import MAX_NOTE, Note, Signature, Verifier
 from bus.ledger.tiles import CHECKPOINT, ENTRIES, WIDTH, TileStore, tile_path
 
 SIGNED = "signed"
@@ -214,9 +215,11 @@ def _newest(store: TileStore, ring: KeyRing) -> Note | None:
     found: list[tuple[int, Note]] = []
     for name in (CHECKPOINT, SIGNED):
         try:
-            content = (store.folder / name).read_bytes()
+            content = read_regular(store.folder / name, MAX_NOTE)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            raise TileDamagedError(name, f"{error.strerror} when it was read") from None
         opened = open_checkpoint(content, trusted)
         if opened.checkpoint.origin != ring.origin:
             raise DisagreementError(

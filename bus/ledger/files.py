@@ -63,6 +63,19 @@ def read_regular(path: Path, largest: int) -> bytes:
     return content
 
 
+def names_in(folder: Path) -> list[str]:
+    """Everything in a folder that is no folder itself, however deep, relative to it and sorted; links are not followed.
+
+    What vanishes meanwhile is passed over: a ledger that grows takes partial files away.
+    """
+    found = []
+    for within, folders, files in os.walk(folder):
+        there = Path(within)
+        named = [*files, *(name for name in folders if (there / name).is_symlink())]
+        found += [(there / name).relative_to(folder).as_posix() for name in named]
+    return sorted(found)
+
+
 def digest_of(path: Path) -> tuple[int, str]:
     """Bytes and SHA-256 of a regular file of any size, read piece by piece.
 

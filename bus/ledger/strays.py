@@ -10,7 +10,7 @@ from bus.ledger.alarms import ALARMS
 from bus.ledger.book import SIGNED
 from bus.ledger.entry import decode_entry
 from bus.ledger.errors import LedgerError, TileError
-from bus.ledger.files import read_regular
+from bus.ledger.files import names_in, read_regular
 from bus.ledger.findings import Findings, Kind
 from bus.ledger.growth import Growth
 from bus.ledger.keys import HAND_OVER, VERIFIERS
@@ -47,9 +47,8 @@ def look_for_strays(folder: Path, size: int, findings: Findings) -> None:
         findings: where problems and notes go.
     """
     foreign, unsigned = list[str](), list[str]()
-    for path in sorted(p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()):
-        name = path.relative_to(folder).as_posix()
-        if _OWN.fullmatch(name) or path.name.startswith(".new-"):
+    for name in names_in(folder):
+        if _OWN.fullmatch(name) or name.rpartition("/")[2].startswith(".new-"):
             continue
         if not is_tile_path(name):
             foreign.append(name)
