@@ -25,6 +25,7 @@ from bus.ledger.errors import LedgerError, SigningKeyError
 from bus.ledger.note import Verifier
 from bus.ledger.witness import MAX_BODY, Witness, witness_key
 from ops.cli import UNUSABLE, complain
+from ops.daemon.door import SERVED
 
 STAND_BY = 0.5
 """Seconds before a state that is taken is looked at again."""
@@ -147,7 +148,7 @@ async def _witness(witness: Witness, listener: socket.socket, wish: Wish) -> Non
     Raises:
         LedgerError: another witness has the state.
     """
-    server = _Server(uvicorn.Config(application(witness), log_config=None, access_log=False, lifespan="off"))
+    server = _Server(uvicorn.Config(application(witness), **SERVED))
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
 
     def stop() -> None:

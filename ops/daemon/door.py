@@ -113,9 +113,9 @@ class Connection(H11Protocol):
         """A client has come; one that waits the longest goes, if there are too many."""
         super().connection_made(transport)
         self._wait(asking=True)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if (over := len(self.connections) - MOST_CONNECTIONS) > 0:
             waiting = [c for c in self.connections if isinstance(c, Connection) and c is not self and c.asking]
-            for oldest in sorted(waiting, key=lambda c: c.until)[: len(self.connections) - MOST_CONNECTIONS]:
+            for oldest in sorted(waiting, key=lambda c: c.until)[:over] or [self]:  # or all of them are being answered
                 oldest.transport.abort()
                 self.connections.discard(oldest)
 

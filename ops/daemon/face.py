@@ -181,7 +181,8 @@ def _elsewhere(paths: Sequence[str]) -> Callable[[Request, Exception], Response]
         if code == 404:
             words = f"Expected {', '.join(paths)}, got {request.method} {path}."
         elif code == 405:
-            words = f"Expected {(headers or {}).get('Allow', 'GET')} of {path}, got {request.method}."
+            allowed = ", ".join(sorted((headers or {}).get("Allow", "GET").split(", ")))
+            words = f"Expected {allowed} of {path}, got {request.method}."
         return PlainTextResponse(f"{words}\n", status_code=code, headers=headers)
 
     return answer
