@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup run test check lint bench bench-xrd chaos chaos-ledger schemas lock clean
+.PHONY: help setup run test node check lint bench bench-xrd endurance chaos chaos-ledger schemas lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,7 +40,15 @@ lint: $(STAMP) ## ruff, mypy --strict, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(STAMP) lint ## everything: lint, types, import rules, all tests
+# The agent of the how-to in JavaScript is run where Node is; its test is skipped, with its reason, where it cannot be had.
+NATS_JS := @nats-io/transport-node@3.4.0 @nats-io/jetstream@3.4.0 @nats-io/nkeys@2.0.3
+node: ## install what the how-to's agent in JavaScript needs into build/node, if there is npm
+	@command -v npm >/dev/null || { echo "npm is not installed: the agent in JavaScript is not tested." >&2; exit 0; }; \
+	test -d build/node/node_modules/@nats-io/jetstream || { mkdir -p build/node && \
+	timeout 300 npm install --prefix build/node --no-save --no-audit --no-fund --loglevel=error $(NATS_JS) >&2 \
+	|| echo "nats.js was not installed: the agent in JavaScript is not tested." >&2; }
+
+test: $(STAMP) node lint ## everything: lint, types, import rules, all tests
 	$(BIN)/pytest -q -n 2
 
 bench: $(STAMP) ## print the benchmarks: ratios beside a peer or a limit run at the same time
@@ -49,6 +57,9 @@ bench: $(STAMP) ## print the benchmarks: ratios beside a peer or a limit run at 
 bench-xrd: $(STAMP) ## phases in measured patterns (DIR=folder with a manifest.json) beside baselines, and in simulated ones
 	$(BIN)/python -m tests.bench.xrd $(DIR) --jobs $(or $(JOBS),2)
 	$(BIN)/python -m tests.bench.xrd_campaign --jobs $(or $(JOBS),2)
+
+endurance: $(STAMP) ## what grows over 100 000 events and 1 000 restarts in time-lapse: slopes of memory and counts (half an hour)
+	$(BIN)/python -m tests.bench.endurance --events $(or $(EVENTS),100000) --restarts $(or $(RESTARTS),1000)
 
 chaos: $(STAMP) ## kill everything a hundred times at random moments, and count what is lost (minutes)
 	$(BIN)/python -m tests.chaos --kills 100 --seed 1

@@ -188,6 +188,9 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     messages?.stop();
   });
 }
+(async () => { // a server that was killed may have forgotten an acknowledgement, and would wait for it: listen anew
+  for await (const status of nc.status()) if (status.type === "reconnect") messages?.stop();
+})();
 while (!stopped) {
   try {
     messages = await listening();

@@ -82,6 +82,7 @@ class Desk:
 
     def __init__(self, client):
         self.client, self.stream = client, client.jetstream(timeout=5)
+        self.pull = None  # what is listened to, once there is a consumer
         self.said = set()  # ids of what stands in the log already: it is never said twice
 
     async def say(self, identity, kind, payload):
@@ -152,17 +153,20 @@ class Desk:
 
     async def deliveries(self):
         """What is heard and not yet acknowledged, one by one, in the order of the log."""
-        pull = None
         while True:
             try:
-                pull = pull or await self.listening()
-                for message in await pull.fetch(1, timeout=5):
+                self.pull = self.pull or await self.listening()
+                for message in await self.pull.fetch(1, timeout=5):
                     yield message
             except nats.errors.TimeoutError:
                 pass  # nothing new
             except nats.errors.Error:  # the server is away, or has forgotten the consumer
-                pull = None
+                self.pull = None
                 await asyncio.sleep(1)
+
+    async def reconnected(self):
+        """A server that was killed may have forgotten an acknowledgement, and would wait for it: listen anew."""
+        self.pull = None
 
     async def work(self):
         """Answers for ever."""
@@ -214,10 +218,16 @@ async def main():
     async def told(error):
         print(error, file=sys.stderr)
 
-    client = await nats.connect(
-        URL, nkeys_seed=KEY, inbox_prefix=f"_INBOX_{NAME}", max_reconnect_attempts=-1, error_cb=told
-    )
+    client = nats.NATS()
     desk = Desk(client)
+    await client.connect(
+        URL,
+        nkeys_seed=KEY,
+        inbox_prefix=f"_INBOX_{NAME}",
+        max_reconnect_attempts=-1,
+        error_cb=told,
+        reconnected_cb=desk.reconnected,
+    )
     start = await desk.take_seat()
     print(f"{NAME} listens, start {start}", flush=True)
     working = asyncio.create_task(desk.work())
