@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from itertools import chain, groupby
 from typing import Any
@@ -66,7 +67,7 @@ class JetStreamBus:
         self.admission = Admission(people)
         self.said = set[int]()
         self.on_refused: Callable[[UndecodableEventError], None] = board.wire.on_trouble
-        self._own: dict[int, bytes] = {}
+        self._own = OrderedDict[int, bytes]()
         self._rolls_known = 0
         self._stopped: BusError | None = None
 
@@ -145,8 +146,8 @@ class JetStreamBus:
     async def publish(self, envelope: Envelope) -> Receipt:
         """Stores an event; see `bus.protocol.Bus`."""
         said = Said.of(envelope, self.board.signer)
-        receipt, name = await self._store(said.speaker, said.subject, said.payload, said.headers)
-        return await self._known(said, receipt, name)
+        wire = await self._wire_of(said.speaker)
+        return await self._known(said, *await wire.publisher.publish(*said.message))
 
     async def publish_all(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
         """Stores events together; see `bus.protocol.Bus`."""
@@ -158,45 +159,39 @@ class JetStreamBus:
         )
         receipts, errors = list[Receipt](), list[BusError]()
         for said, (end, name) in zip(everything, chain.from_iterable(stored), strict=True):
-            if isinstance(end, BusError):
-                errors.append(end)
-            elif end.duplicate:
-                try:
-                    receipts.append(await self._known(said, end, name))
-                except BusError as error:
-                    errors.append(error)
-            else:
-                self.highest = max(self.highest, end.sequence)
-                receipts.append(self._said(end, said.subject, said.payload))
+            try:
+                receipts.append(await self._known(said, end, name))
+            except BusError as error:
+                errors.append(error)
         if errors:
             raise errors[0]
         return receipts
 
-    async def _known(self, said: Said, receipt: Receipt, name: str) -> Receipt:
-        """What a receipt of the log means: whether it was this call that has stored it.
+    async def _known(self, said: Said, end: Receipt | BusError, name: str) -> Receipt:
+        """What the log's answer means: whether it was this call that has stored it.
 
         Raises:
             DuplicateConflictError: the id is taken by other content.
+            BusError: it is not stored.
         """
-        self.highest = max(self.highest, receipt.sequence)
-        if receipt.duplicate:
-            stored = await self._stored(receipt.sequence)
+        if isinstance(end, BusError):
+            raise end
+        self.highest = max(self.highest, end.sequence)
+        if end.duplicate:
+            stored = await self._stored(end.sequence)
             if split(stored.data)[0] != said.body:  # a key may have been exchanged since
-                raise DuplicateConflictError(said.id, receipt.sequence)
+                raise DuplicateConflictError(said.id, end.sequence)
             if (stored.headers or {}).get(PUBLICATION) != name:
-                return receipt
-            receipt = Receipt(receipt.sequence, duplicate=False)  # an answer was lost
-        return self._said(receipt, said.subject, said.payload)
-
-    def _said(self, receipt: Receipt, subject: str, payload: bytes) -> Receipt:
-        """Remembers what was said over this bus, so that nobody has to prove it to us."""
+                return end
+            end = Receipt(end.sequence, duplicate=False)  # an answer was lost
+        # what was said over this bus is remembered, so that nobody has to prove it to us
         if len(self._own) >= OWN:
-            del self._own[next(iter(self._own))]
-        self._own[receipt.sequence] = payload
-        self.said.add(receipt.sequence)
-        if subject.endswith(SpeakersListed.kind):
-            self.admission.admit(receipt.sequence, subject, payload)
-        return receipt
+            self._own.popitem(last=False)
+        self._own[end.sequence] = said.payload
+        self.said.add(end.sequence)
+        if said.subject.endswith(SpeakersListed.kind):
+            self.admission.admit(end.sequence, said.subject, said.payload)
+        return end
 
     async def admit(self, sequence: int, subject: str, payload: bytes) -> Admitted:
         """The event in a message; see `bus.admitting.Admission`.

@@ -36,6 +36,8 @@ class Waiting:
 class Publication:
     """One message on its way into the log."""
 
+    name: str
+    """Of the call that says it."""
     subject: str
     headers: bytes
     r"""Lines ``Name: value\r\n``, and the empty one that ends them."""

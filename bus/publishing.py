@@ -23,6 +23,7 @@ from bus.correlating import Correlator
 from bus.errors import BusConnectionError, BusError, PermissionDeniedError
 from bus.protocol import Receipt
 from bus.publication import Message, Publication, Waiting, batch, lone, read_answer
+from bus.waiting import Room
 
 DEEP = 32
 """Publications waiting or on their way from which on they go as a batch."""
@@ -68,18 +69,17 @@ class Publisher:
     Attributes:
         correlator: the connection.
         tally: what was sent.
+        room: for publications that wait or are on their way.
     """
 
     correlator: Correlator
     tally: Tally = field(default_factory=Tally)
+    room: Room = field(default_factory=lambda: Room(QUEUE))
     _queue: deque[Publication] = field(default_factory=deque)
     _sent: dict[str, _Sent] = field(default_factory=dict)
     _batches: int = 0
     _names: itertools.count[int] = field(default_factory=itertools.count)
     _run: str = field(default_factory=lambda: uuid4().hex[:20])
-    _inside: int = 0
-    _outside: deque[asyncio.Future[None]] = field(default_factory=deque)
-    """Those who wait for room."""
     _woken: bool = False
     _sweeping: asyncio.Task[None] | None = None
 
@@ -95,10 +95,17 @@ class Publisher:
             PublishError: the server refused it for another reason.
             BusConnectionError: the connection was closed for good.
         """
-        [(end, name)] = await self.publish_all([(subject, payload, headers)])
-        if isinstance(end, BusError):
-            raise end
-        return end, name
+        if self.room.crowded:
+            await self.room.wait()
+        waiting = self._enter(1)
+        try:
+            publication = self._enqueue((subject, payload, headers), waiting)
+            await waiting.told
+        finally:
+            self.room.leave(1)
+        if isinstance(publication.end, Receipt):
+            return publication.end, publication.name
+        raise publication.end or BusError("Expected an answer to each publication, got none.")
 
     async def publish_all(self, messages: Sequence[Message]) -> list[tuple[Receipt | BusError, str]]:
         """Stores some messages, each as `publish` does; all wait together.
@@ -111,49 +118,33 @@ class Publisher:
         """
         if not messages:
             return []
-        if self._inside >= QUEUE or self._outside:
-            await self._wait_for_room()
-        self._inside += len(messages)
+        if self.room.crowded:
+            await self.room.wait()
+        waiting = self._enter(len(messages))
         try:
-            if self.correlator.client.is_closed:
-                raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
-            waiting = Waiting(len(messages), asyncio.get_running_loop().create_future())
-            said, names = list[Publication](), list[str]()
-            for subject, payload, headers in messages:
-                names.append(name := f"{self._run}-{next(self._names)}")
-                lines = "\r\n".join((f"{PUBLICATION}: {name}", *map(": ".join, headers.items()), "", ""))
-                said.append(Publication(subject, lines.encode(), payload, waiting))
-            self._queue.extend(said)
-            self._wake()
+            said = [self._enqueue(message, waiting) for message in messages]
             await waiting.told
-            return [(p.end, name) for p, name in zip(said, names, strict=True) if p.end is not None]
         finally:
-            self._inside -= len(messages)
-            if self._outside:
-                self._let_in(len(messages))
+            self.room.leave(len(messages))
+        return [(p.end, p.name) for p in said if p.end is not None]
 
-    async def _wait_for_room(self) -> None:
-        """Returns when there is room; first come, first served."""
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._outside.append(turn)
-        try:
-            await turn
-            while self._inside >= QUEUE:  # somebody came in between
-                turn = asyncio.get_running_loop().create_future()
-                self._outside.appendleft(turn)
-                await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # the room is for the next
-                self._let_in(1)
-            raise
+    def _enter(self, count: int) -> Waiting:
+        """Takes room for so many."""
+        if self.correlator.client.is_closed:
+            self.room.call(1)
+            raise BusConnectionError("Expected an open connection to NATS, got a closed one.")
+        self.room.enter(count)
+        return Waiting(count, asyncio.get_running_loop().create_future())
 
-    def _let_in(self, free: int) -> None:
-        """Calls as many of those who wait for room as have room."""
-        while self._outside and free and self._inside < QUEUE:
-            turn = self._outside.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                free -= 1
+    def _enqueue(self, message: Message, waiting: Waiting) -> Publication:
+        subject, payload, headers = message
+        name = f"{self._run}-{next(self._names)}"
+        lines = "\r\n".join((f"{PUBLICATION}: {name}", *map(": ".join, headers.items()), "", ""))
+        publication = Publication(name, subject, lines.encode(), payload, waiting)
+        self._queue.append(publication)
+        if not self._woken:
+            self._wake()
+        return publication
 
     # sending -------------------------------------------------------------------------------------
 

@@ -137,7 +137,7 @@ async def test_whoever_speaks_more_than_the_queue_holds_waits(
     bus: JetStreamBus, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the server is away the queue fills up to its bound, and the next publication waits for room."""
-    monkeypatch.setattr(publishing, "QUEUE", 5)
+    monkeypatch.setattr(bus.wire.publisher.room, "size", 5)
     assert server._process is not None
     server._process.kill()
     while bus.connected:
