@@ -61,7 +61,7 @@ function sealed(id, kind, version, data, cause) {
     traceparent: `00-${chain.replaceAll("-", "")}-${id.replaceAll("-", "").slice(0, 16)}-01`,
     data,
   });
-  const signature = fromSeed(SEED).sign(Buffer.from(`athanor event 1\nlab.${CAMPAIGN}.${kind}\n${body}`));
+  const signature = fromSeed(SEED).sign(Buffer.from(["athanor event 1", `lab.${CAMPAIGN}.${kind}`, body].join("\n")));
   return `${body.slice(0, -1)},"signature":"${Buffer.from(signature).toString("base64url")}"}`;
 }
 
