@@ -187,3 +187,20 @@ def test_neighbours_combine() -> None:
     a, b, c, d = tree_of(4).hashes
     assert combine([a, b, c, d]) == node_hash(node_hash(a, b), node_hash(c, d))
     assert combine([a]) == a
+
+
+@pytest.mark.parametrize("before", [0, 4, 8, 12])
+def test_a_subtree_is_as_good_as_its_leaves(before: int) -> None:
+    """Whole subtrees that are added by their hash give the root that their leaves give; elsewhere they are refused."""
+    leaves = [leaf_hash(bytes([n])) for n in range(before + 9)]
+    one_by_one, at_once = Frontier(), Frontier()
+    for leaf in leaves:
+        one_by_one.append(leaf)
+    for leaf in leaves[:before]:
+        at_once.append(leaf)
+    for start in (before, before + 4):
+        at_once.append_subtree(combine(leaves[start : start + 4]), 2)
+    at_once.append(leaves[-1])
+    assert (at_once.size, at_once.root()) == (one_by_one.size, one_by_one.root())
+    with pytest.raises(ProofError, match="multiple of 4"):
+        at_once.append_subtree(leaves[0], 2)
