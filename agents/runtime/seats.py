@@ -100,18 +100,31 @@ class Seat:
     async def acknowledge(self) -> None:
         """Acknowledges finished deliveries in the order of the log, up to the first that is being worked on.
 
-        An earlier one that is lost in a crash must come again, so nothing behind it may be acknowledged.
+        An earlier one that is lost in a crash must come again, so nothing behind it may be acknowledged. What a long
+        reaction has held up goes together.
         """
         async with self._acknowledging:
+            finished: list[int] = []
             for sequence in sorted(self.open):
                 work = self.open[sequence]
                 if not work.done:
-                    return
+                    break
                 if work.given_up:
+                    await self._confirm(finished)
+                    finished = []
                     await work.delivery.park("; ".join(work.given_up))
+                    del self.open[sequence]
                 else:
-                    await work.delivery.ack()
-                del self.open[sequence]
+                    finished.append(sequence)
+            await self._confirm(finished)
+
+    async def _confirm(self, finished: list[int]) -> None:
+        if not finished:
+            return
+        assert self.subscription is not None  # noqa: S101  it delivered them
+        await self.subscription.acknowledge([self.open[sequence].delivery for sequence in finished])
+        for sequence in finished:
+            del self.open[sequence]
 
     async def leave(self) -> None:
         """Cancels what it is doing and stops listening."""

@@ -27,6 +27,18 @@ class Parcel:
         raise AssertionError(reason)
 
 
+class Post:
+    """A subscription that remembers which deliveries went together."""
+
+    def __init__(self) -> None:
+        self.bundles: list[list[int]] = []
+
+    async def acknowledge(self, parcels: list[Parcel]) -> None:
+        self.bundles.append([parcel.recorded.sequence for parcel in parcels])
+        for parcel in parcels:
+            await parcel.ack()
+
+
 async def test_what_was_worked_on_is_only_acknowledged_again() -> None:
     """An event that is in memory is not folded again; the broker is told once more that it is done."""
     seat = Seat(Splitter(), 0, place=7)
@@ -37,7 +49,7 @@ async def test_what_was_worked_on_is_only_acknowledged_again() -> None:
 
 async def test_what_is_being_worked_on_is_acknowledged_under_its_new_delivery() -> None:
     """The first delivery's acknowledgement would go to a consumer that no longer exists."""
-    seat = Seat(Splitter(), 0, place=7)
+    seat = Seat(Splitter(), 0, place=7, subscription=Post())
     first, again = Parcel(7), Parcel(7)
     work = seat.open[7] = Work(first)
     assert await seat.heard_again(again)
@@ -45,6 +57,20 @@ async def test_what_is_being_worked_on_is_acknowledged_under_its_new_delivery() 
     work.listening = False
     await seat.acknowledge()
     assert (first.acknowledged, again.acknowledged) == (False, True)
+
+
+async def test_what_was_held_up_is_acknowledged_together_and_in_order() -> None:
+    """Nothing behind a delivery that is being worked on is acknowledged; when that ends, all of it goes at once."""
+    post = Post()
+    seat = Seat(Splitter(), 0, place=9, subscription=post)
+    for sequence in (4, 6, 7, 9):
+        seat.open[sequence] = Work(Parcel(sequence), listening=sequence in {4, 9})
+    await seat.acknowledge()
+    assert post.bundles == []
+    seat.open[4].listening = False
+    await seat.acknowledge()
+    assert post.bundles == [[4, 6, 7]]
+    assert list(seat.open) == [9]
 
 
 async def test_what_is_new_is_left_to_the_agent() -> None:
