@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,10 +21,9 @@ from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.errors import OpsError, SeatError
 from ops.seats.book import Seat, checked_name, read_seats
 from ops.seats.conduct import Finding, Findings, Heard, Promise, judge
+from ops.seats.program import LOOK, Program
 from ops.seats.stage import CAMPAIGN, Stage
 
-LOOK = 0.02
-"""Seconds between two looks at what the agent has done."""
 HELD = 2.0
 """Seconds for which nothing can be stored, while an agent is seen that acknowledges all the same."""
 
@@ -44,53 +41,6 @@ class Wish:
 
 class _NotComingError(Exception):
     """What was waited for did not come."""
-
-
-class Program:
-    """The agent as a process, if we may start it."""
-
-    def __init__(self, words: Sequence[str], log: Path) -> None:
-        self.words, self.log = words, log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it.
-
-        Raises:
-            SeatError: there is no such program.
-        """
-        try:
-            with self.log.open("ab") as log:
-                self._process = subprocess.Popen(  # noqa: S603  the command that was asked for
-                    self.words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-                )
-        except OSError as error:
-            raise SeatError(f"Expected to start {shlex.join(self.words)}, got: {error}. Give another --run.") from error
-
-    def send(self, number: signal.Signals) -> None:
-        """Sends a signal to it and its children."""
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, number)
-
-    async def ended(self, within: float) -> bool:
-        """Whether it ends by itself."""
-        deadline = time.monotonic() + within
-        while self._process is not None and self._process.poll() is None:
-            if time.monotonic() > deadline:
-                return False
-            await asyncio.sleep(LOOK)
-        return True
-
-    async def kill(self) -> None:
-        """Ends it at once."""
-        self.send(signal.SIGKILL)
-        await self.ended(10)
-
-    @property
-    def last_words(self) -> str:
-        """What it said last."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return lines[-1][:300] if lines else "nothing"
 
 
 class Check:
