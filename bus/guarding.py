@@ -123,11 +123,10 @@ async def guard(bus: JetStreamBus, alarm: Alarm, watched: Watched, every: float 
     while True:
         for words in await listeners.look():
             await alarm(words)
-        told = await _look(bus)
-        if compare(told, before, bus.highest):
+        told, found = await _compared(bus, before)
+        if found:
             await asyncio.sleep(AGAIN)
-            told = await _look(bus)
-        found = compare(told, before, bus.highest)
+            told, found = await _compared(bus, before)
         if new := [d for d in found if d.words not in told_before]:
             await _tell(bus, alarm, new)
             told_before |= {d.words for d in new}
@@ -149,6 +148,13 @@ async def _judge_strangers(bus: JetStreamBus, campaign: str, new: range) -> int:
             async for _ in readable(bus, campaign, places[0], places[-1], passed_over=bus.on_refused):
                 pass
     return new.stop - 1
+
+
+async def _compared(bus: JetStreamBus, before: Seen | None) -> tuple[Mapping[str, Any] | None, list[Difference]]:
+    """A look, and what is wrong."""
+    acknowledged = bus.highest  # what is acknowledged while the answer is on its way cannot stand in it
+    told = await _look(bus)
+    return told, compare(told, before, acknowledged)
 
 
 async def _look(bus: JetStreamBus) -> Mapping[str, Any] | None:

@@ -73,6 +73,29 @@ async def test_nothing_is_told_of_a_stream_as_it_must_be(bus: JetStreamBus, trou
     assert not troubles
 
 
+async def test_what_is_acknowledged_during_a_look_is_no_step_back(
+    bus: JetStreamBus, troubles: list[BusError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under load events are acknowledged while the server's answer is on its way; that looked like a lost message."""
+    look, looks = guarding._look, iter(range(20, 1000))
+
+    async def slowly(bus: JetStreamBus) -> Any:
+        told = await look(bus)
+        n = next(looks)
+        await bus.publish(envelope(lost(n), n=n))
+        return told
+
+    monkeypatch.setattr(guarding, "_look", slowly)
+    watching = guarded(bus)
+    async with asyncio.timeout(30):
+        while await bus.last_sequence() < 30 and not watching.done():
+            await asyncio.sleep(0.01)
+    assert not watching.done()
+    watching.cancel()
+    assert not troubles
+    assert await alarms(bus) == []
+
+
 async def test_a_lowered_limit_is_an_event_and_ends_publishing(bus: JetStreamBus) -> None:
     """A limit that has destroyed events already is named in the log, and nobody adds anything after that."""
     watching = guarded(bus)
