@@ -228,12 +228,13 @@ class _Stretches(Generic[T]):
 
 
 @asynccontextmanager
-async def opened(folder: Path | None, server: str | None = None) -> AsyncIterator[Source]:
+async def opened(folder: Path | None, server: str | None = None, people: People | None = None) -> AsyncIterator[Source]:
     """The past in the folder of a run, or on a server.
 
     Args:
         folder: of a run; with a server, where its artefacts are.
         server: NATS URL of a live server that keeps the log.
+        people: who may say what in the part of the log before its first roll; everybody everything by default.
 
     Raises:
         NoLogError: there is no log in the folder.
@@ -242,7 +243,7 @@ async def opened(folder: Path | None, server: str | None = None) -> AsyncIterato
     blobs = BlobStore((folder or Path()) / "blobs")
     if server is not None:
         await _look_for_a_log(server)
-        bus = await JetStreamBus.connect(server, blobs)
+        bus = await JetStreamBus.connect(server, blobs, people=people)
         try:
             yield BusSource(bus)
         finally:
@@ -253,14 +254,14 @@ async def opened(folder: Path | None, server: str | None = None) -> AsyncIterato
     if not (folder / "store" / "jetstream").is_dir():
         if not (folder / "ledger" / "tile" / "entries").is_dir():
             raise NoLogError(str(folder))
-        yield LedgerSource(folder / "ledger", blobs)
+        yield LedgerSource(folder / "ledger", blobs, people)
         return
     with tempfile.TemporaryDirectory(prefix="athanor-replay-") as scratch:
         # the server writes into its store: the evidence itself is only read
         copy_store(folder / "store", Path(scratch) / "store")
         own = await EmbeddedServer.start(Path(scratch) / "store")
         try:
-            async with opened(folder, own.url) as source:
+            async with opened(folder, own.url, people) as source:
                 yield source
         finally:
             await own.stop()

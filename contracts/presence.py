@@ -65,7 +65,7 @@ class Speaker(Words):
     """Who."""
     public_key: Annotated[str, StringConstraints(pattern=r"^(U[A-Z2-7]{55})?$")]
     """The key that signs what is said, in the notation of NATS; empty where nobody has a key."""
-    says: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*:[1-9][0-9]*$")], ...]
+    says: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*:[1-9][0-9]{0,8}$")], ...]
     """Each kind that may be said, with its newest version: ``review.decided:1``."""
 
 

@@ -28,6 +28,7 @@ from ops.asking.showing import Form, show
 from ops.asking.statement import answer
 from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.errors import OpsError
+from ops.roll import people
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -93,16 +94,16 @@ async def log_of(log: Log, outlet: Path | None = None) -> AsyncIterator[tuple[Du
 @asynccontextmanager
 async def _source(log: Log) -> AsyncIterator[Source]:
     if not log.place.startswith(("nats://", "tls://")):
-        async with opened(Path(log.place)) as source:
+        async with opened(Path(log.place), people=people()) as source:
             yield source
     elif log.key is None:
-        async with opened(None, log.place) as source:
+        async with opened(None, log.place, people()) as source:
             yield source
     else:
         # one who may read and nothing else, whatever other keys lie there
         is_folder = log.key.is_dir()
         who = KeyFolder(log.key).identity(READER) if is_folder else Identity(READER, log.key, own_inbox=True)
-        bus = await JetStreamBus.connect(log.place, MemoryBlobs(), keys=who)
+        bus = await JetStreamBus.connect(log.place, MemoryBlobs(), keys=who, people=people())
         try:
             yield BusSource(bus)
         finally:

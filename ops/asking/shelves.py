@@ -77,7 +77,9 @@ def tables() -> tuple[View, ...]:
     """What is filled from the log."""
     return (
         View("events", "Every event of the log, in order.", _told(EVENTS)),
-        View("unreadable", "Messages of the log that are no event, or that nobody may take for one.", _told(UNREADABLE)),
+        View(
+            "unreadable", "Messages that are no event, or that nobody may take for one.", _told(UNREADABLE)
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from bus.protocol import Recorded
 from bus.replay import Source, opened
 from contracts.diffraction import DriftDetected, StandardMeasured
 from contracts.event import Event
+from ops.roll import people
 
 if TYPE_CHECKING:
     from science.diffraction.drift import Reading, Watch
@@ -88,7 +89,7 @@ async def from_log(place: str) -> list[History]:
         StandingsError: no standard was measured.
     """
     server = place if "://" in place else None
-    async with opened(None if server else Path(place), server) as source:
+    async with opened(None if server else Path(place), server, people()) as source:
         return await told_by(source, place)
 
 

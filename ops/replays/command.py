@@ -26,6 +26,7 @@ from ops.replays.living import Lived, Look, read, relive_with_all_hands
 from ops.replays.rounding import rounding
 from ops.replays.telling import as_document, in_words, memory_document, sentence
 from ops.replays.what_if import Fork, fork, tell_fork
+from ops.roll import people
 from ops.version import version
 
 SHOWN = 10
@@ -85,7 +86,7 @@ async def _replayed(wish: Wish) -> tuple[Lived, Fork | None]:
     server = wish.place if "://" in wish.place else wish.nats
     folder = None if "://" in wish.place else Path(wish.place)
     look = Look(folder, _until(wish.until), wish.agents, wish.campaign, tolerance=wish.tolerance)
-    async with opened(folder, server) as source:
+    async with opened(folder, server, people()) as source:
         past, passed_over = await read(source, look)
         made_fork = fork(past, wish.what_if, wish.since) if wish.what_if else None
         if made_fork is not None:
