@@ -15,7 +15,7 @@ import pytest
 
 from bus.blobs import MemoryBlobs
 from bus.jetstream import JetStreamBus
-from bus.ledger.alarms import Alarm, keep_alarm
+from bus.ledger.alarms import Alarm, keep_alarm, refute
 from bus.ledger.errors import SigningKeyError
 from bus.ledger.keys import KEYS, LEDGER
 from bus.ledger.verify import verify
@@ -146,3 +146,30 @@ async def test_a_lost_key_and_a_wrong_address_are_told(bus: JetStreamBus, tmp_pa
     async with notary(bus, tmp_path / "b", Witnessing("elsewhere")) as (kept, _, _):
         with pytest.raises(EvidenceError, match="address of a witness"):
             await kept.agreed()
+
+
+async def test_the_end_of_an_alarm_is_said(bus: JetStreamBus, tmp_path: Path) -> None:
+    """An alarm that was refuted stays on record, with a word that it is over; found again it is an alarm again."""
+    write(tmp_path, 0, 0)
+    alarm, said = Alarm("missing", 0, "somebody was here"), list[tuple[str, str]]()
+
+    async def say(trouble: LabTroubled, name: str) -> None:
+        said.append((name, trouble.reason))
+
+    async def recorded() -> list[tuple[str, str]]:
+        said.clear()
+        kept = Notary(tmp_path, "", Witnessing(NOBODY), lambda _: None, lambda _: None)
+        recording = asyncio.create_task(kept.put_on_record(say))
+        await asyncio.sleep(0.2)
+        recording.cancel()
+        return list(said)
+
+    keep_alarm(tmp_path / LEDGER, alarm)
+    ((_, over),) = refute(tmp_path / LEDGER, 0, 1)
+    over()
+    first, end = await recorded()
+    assert first == (f"ledger/alarm/{alarm.name}", "somebody was here")
+    assert end[0] == f"ledger/alarm-over/{alarm.name}"
+    assert "An earlier alarm is over" in end[1]
+    keep_alarm(tmp_path / LEDGER, alarm)
+    assert await recorded() == [(f"ledger/alarm/{alarm.name}/2", "somebody was here")]
