@@ -2,7 +2,8 @@
 
 Events wait in the stream. Each is pulled, decoded and validated; what follows from it is encoded and stored under its
 own id; then it is acknowledged. Counted is the processor time of the agent's process, not the server's. The
-acknowledgement is confirmed by the server here, and by nobody among the peers.
+acknowledgement is confirmed by the server here, and by nobody among the peers. Beside them stands what is left when
+nobody carries anything: the least that any of them can cost.
 """
 
 from __future__ import annotations
@@ -131,6 +132,15 @@ async def faststream(url: str, campaign: str, done: Callable[[], Awaitable[None]
         return time.process_time() - began
 
 
+async def alone(_url: str, campaign: str, done: Callable[[], Awaitable[None]]) -> float:
+    """What every agent does whoever carries its events: reads one, says something because of it, and writes that."""
+    stored = [encode(event(n).model_copy(update={"campaign": campaign})) for n in range(EVENTS)]
+    began = time.process_time()
+    for payload in stored:
+        encode(answer(decode(payload)))
+    return time.process_time() - began
+
+
 async def fill(bus: JetStreamBus, campaign: str) -> None:
     """Events that wait."""
     said: list[Envelope] = []
@@ -147,6 +157,7 @@ async def main() -> None:
         "athanor bus, typed, each its task": singly,
         "nats-py gather": bare,
         "FastStream pull": faststream,
+        "decode, answer, encode alone": alone,
     }
     took: dict[str, list[float]] = {name: [] for name in ways}
     absent: dict[str, str] = {}
@@ -156,7 +167,8 @@ async def main() -> None:
         for r in range(ROUNDS):
             for w, (name, way) in enumerate(ways.items()):
                 campaign = f"cost-{r}-{w}"
-                await fill(bus, campaign)
+                if way is not alone:
+                    await fill(bus, campaign)
                 last = await bus.last_sequence()
 
                 async def done(last: int = last) -> None:
@@ -170,7 +182,8 @@ async def main() -> None:
                 except ImportError as error:
                     absent[name] = str(error)
                     continue
-                await _until(bus, campaign, EVENTS, last)
+                if way is not alone:
+                    await _until(bus, campaign, EVENTS, last)
         await bus.close()
         await server.stop()
     print(f"an agent's processor time per event, {AT_ONCE} at once, median of {ROUNDS} rounds of {EVENTS}")
