@@ -73,7 +73,7 @@ async def test_a_gap_is_not_read_over(tmp_path: Path) -> None:
 
 
 async def test_words_of_a_newer_athanor_are_not_passed_over(tmp_path: Path) -> None:
-    """What the roll vouches for and is not understood might matter: no half of a past is told. Others are passed over."""
+    """What the roll vouches for might matter: no half of a past is told. Others are passed over."""
     newer = encode(words(0)).replace(b"sample_lost:1", b"sample_lost:9")
     _, passed_over = await told(write(tmp_path / "nobody's", [(SUBJECT, newer)]))
     assert len(passed_over) == 1

@@ -521,7 +521,7 @@ def test_a_step_forward_is_told_and_does_not_carry_the_labs_time_along() -> None
 
 
 def test_small_corrections_are_followed_without_a_word() -> None:
-    """A clock that is slewed for hours takes the lab along; set back a little, the lab's time stands still meanwhile."""
+    """A clock that is slewed for hours takes the lab along; set back a little, its time stands still meanwhile."""
     wall = Wall()
     clock = wall.clock()
     for _ in range(1000):

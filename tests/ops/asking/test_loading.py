@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from tests.ops.reports.telling import recorded
 
 def stored(one: Recorded, payload: bytes) -> Recorded:
     """An event whose stored bytes are these."""
-    return replace(one, payload=payload, envelope=decode(payload))
+    return one._replace(payload=payload, envelope=decode(payload))
 
 
 def test_every_event_comes_in_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +94,7 @@ def test_bytes_that_can_be_read_in_two_ways_are_told_as_agents_read_them(twist: 
 def test_an_event_that_stands_there_twice_counts_once() -> None:
     """A server forgets ids, and may store an event again long after: agents pass over it, and so do views."""
     log = chained(every_fate())
-    again = replace(log[1], sequence=len(log) + 1)
+    again = log[1]._replace(sequence=len(log) + 1)
     with asked(Told([*log, again])) as (connection, _):
         twice = connection.execute("SELECT seq FROM events WHERE repeated").fetchall()
         (proposed,) = connection.execute("SELECT count(*) FROM planning.candidate_proposed").fetchone()

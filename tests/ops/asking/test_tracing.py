@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ def two() -> Iterator[Any]:
         r.envelope.model_copy(update={"campaign": "other", "id": root_id("other", str(r.sequence))}) for r in first
     ]
     second = [
-        replace(r, sequence=r.sequence + len(first), payload=encode(envelope), envelope=envelope)
+        r._replace(sequence=r.sequence + len(first), payload=encode(envelope), envelope=envelope)
         for r, envelope in zip(first, renamed, strict=True)
     ]
     with asked(Told([*first, *second])) as (connection, _):

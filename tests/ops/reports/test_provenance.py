@@ -35,7 +35,7 @@ def test_the_digest_covers_every_stored_byte() -> None:
         total.update(len(r.payload).to_bytes(8, "big") + r.payload)
     assert EVIDENCE.digest == total.hexdigest()
     log = list(EVIDENCE.log)
-    others = [log[:-1], [log[1], log[0], *log[2:]], [replace(log[0], payload=log[0].payload + b" "), *log[1:]]]
+    others = [log[:-1], [log[1], log[0], *log[2:]], [log[0]._replace(payload=log[0].payload + b" "), *log[1:]]]
     assert len({EVIDENCE.digest, *(replace(EVIDENCE, log=other).digest for other in others)}) == 4
 
 
