@@ -68,14 +68,14 @@ async def test_a_daemon_over_two_lives(tmp_path: Path) -> None:
     """It tells about itself, pauses, survives its broker, drains on SIGTERM, and goes on in its next life."""
     campaign, out = small(tmp_path), tmp_path / "lab"
     with daemon(campaign, out) as process:
-        until(lambda: status(out)["counts"].get("synthesis.step_completed", 0) >= 3, process)
+        until(lambda: status(out).get("counts", {}).get("synthesis.step_completed", 0) >= 3, process)
         assert athanor("pause", out, "--reason", "cleaning").returncode == 0
         assert status(out)["paused"] is True
         assert athanor("status", out, "--json").returncode == 0
         server = next(p for p in Path("/proc").glob("[0-9]*") if _is_server(p, out))
         os.kill(int(server.name), signal.SIGKILL)
         until(lambda: status(out).get("counts", {}).get("presence.lab_troubled", 0) >= 1, process)
-        until(lambda: status(out)["ready"], process)
+        until(lambda: status(out).get("ready"), process)
         assert athanor("resume", out, "--reason", "clean").returncode == 0
         process.send_signal(signal.SIGTERM)
         assert "Drained" in process.communicate(timeout=60)[1]
@@ -83,7 +83,7 @@ async def test_a_daemon_over_two_lives(tmp_path: Path) -> None:
     assert not (out / "daemon.json").exists()
     assert athanor("status", out).returncode == 2
     with daemon(campaign, out) as process:
-        until(lambda: status(out)["finished"], process)
+        until(lambda: status(out).get("finished"), process)
         assert status(out)["samples"] == 4
         assert athanor("stop", out).returncode == 0
         assert process.wait(timeout=60) == 0

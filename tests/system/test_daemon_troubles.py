@@ -66,7 +66,7 @@ def test_a_full_disk_stops_cleanly_and_goes_on_when_there_is_room(tmp_path: Path
     try:
         out, ballast = disk / "lab", disk / "ballast"
         with daemon(campaign, out) as process:
-            until(lambda: status(out)["counts"].get("synthesis.step_completed", 0) >= 2, process)
+            until(lambda: status(out).get("counts", {}).get("synthesis.step_completed", 0) >= 2, process)
             free = shutil.disk_usage(disk).free
             ballast.write_bytes(b"\0" * max(free - 24 * 1024**2, 0))
             assert process.wait(timeout=120) == 2
@@ -77,7 +77,7 @@ def test_a_full_disk_stops_cleanly_and_goes_on_when_there_is_room(tmp_path: Path
         told = athanor("status", out)
         assert told.returncode == 2
         with daemon(campaign, out) as process:
-            until(lambda: status(out)["finished"], process)
+            until(lambda: status(out).get("finished"), process)
             assert status(out)["samples"] == 4
             process.terminate()
             process.communicate(timeout=60)
