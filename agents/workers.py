@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import multiprocessing
 import os
 import threading
@@ -162,10 +163,23 @@ def _carry(fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R | _Rai
     except Exception as error:  # noqa: BLE001  raised again by whoever asked
         return _Raised(type(error), error.args, dict(error.__dict__))
     finally:
-        _give_back()
+        _give_back(getattr(fn, "__qualname__", type(fn).__name__))
 
 
-def _give_back() -> None:
-    """Lets the system have the memory that a fit has freed; glibc would keep the most that ever was in use."""
+_DONE: set[str] = set()
+"""Tasks that this worker has done before."""
+
+
+def _give_back(task: str) -> None:
+    """Lets the system have the memory that a task has freed.
+
+    Models refer to themselves and wait for the collector, which comes by less often the longer a worker has lived:
+    meanwhile they would pile up by the dozen. To collect is quick where all that libraries bring along is set apart,
+    which they do when a task is first done. glibc, in turn, would keep the most that ever was in use.
+    """
+    gc.collect()
+    if task not in _DONE:
+        _DONE.add(task)
+        gc.freeze()
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

@@ -56,7 +56,8 @@ def run_campaign(wish: Wish) -> int:
     try:
         campaign = load_campaign(wish.campaign, wish.changes)
         out = wish.out or Path("runs") / f"{campaign.name}-{wish.seed}"
-        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats, 1, wish.telemetry, wish.witnessing, wish.keys)
+        rest = (wish.telemetry, wish.witnessing, wish.keys)
+        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats, None, *rest)
         _announce(order, console)
         outcome = _watched(order, console)
     except (OpsError, BusError, ContractError, AgentError) as error:

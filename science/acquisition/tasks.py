@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Brief", "Suggestion", "Trained", "draw", "judge", "suggest", "train"]
 
-KEPT = 2
+KEPT = 1
 """Models that a worker keeps unpacked: a batch is ranked and judged with the same one."""
 
 

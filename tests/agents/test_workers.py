@@ -181,3 +181,27 @@ async def test_what_a_task_has_freed_goes_back_to_the_system() -> None:
     after = await workers.run(resident)
     workers.close()
     assert after - before < 50  # of 200 and more
+
+
+class Model:
+    """Something large that refers to itself, as fitted models do."""
+
+    def __init__(self) -> None:
+        self.me, self.bulk = self, bytearray(20_000_000)
+
+
+def fit_something() -> None:
+    """Makes such a thing and lets go of it."""
+    Model()
+
+
+async def test_what_refers_to_itself_is_not_kept_until_somebody_tidies_up() -> None:
+    """A worker is as large after its tenth model as after its first."""
+    workers = Workers(1)
+    await workers.run(fit_something)
+    before = await workers.run(resident)
+    for _ in range(9):
+        await workers.run(fit_something)
+    after = await workers.run(resident)
+    workers.close()
+    assert after - before < 30  # of 180

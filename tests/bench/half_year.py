@@ -1,4 +1,7 @@
-"""Half a year of a busy laboratory with every fault on: memory by process, parts of the wall time, poisoned labels.
+"""Half a year of a busy laboratory with every fault on: memory by process, parts of the time, poisoned labels.
+
+Wall time depends on what else the machine does; CPU seconds by process hardly do. The digest of all decisions tells
+whether two runs, before and after a change say, decided the same.
 
 ``python -m tests.bench.half_year [--weeks 24] [--seed 1] [--out DIR]``
 """
@@ -62,13 +65,18 @@ def _role(pid: int) -> str:
 def _look(pid: int) -> dict[str, tuple[int, float]]:
     """Role → bytes in memory and seconds of CPU."""
     seen: dict[str, tuple[int, float]] = {}
+    workers = 0
     for each in (pid, *_children(pid)):
         resident = int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1]) * PAGE
         fields = Path(f"/proc/{each}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
         if resident == 0:
             continue  # it has ended, and waits to be noticed
         seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        seen["agents and world" if each == pid else _role(each)] = resident, seconds
+        role = "agents and world" if each == pid else _role(each)
+        if role == "worker":  # in the order in which they were begun
+            workers += 1
+            role = f"worker {workers}"
+        seen[role] = resident, seconds
     return seen
 
 
@@ -113,7 +121,7 @@ def run(folder: Path, out: Path, weeks: float, seed: int) -> None:
         sys.exit((folder / "progress.txt").read_text(encoding="utf-8")[-3000:])
     _tell(json.loads((folder / "told.txt").read_text(encoding="utf-8").splitlines()[-1]), seen)
     world, wall = json.loads(meter.read_text())["world"], time.perf_counter() - begun
-    print(f"\n{'part':34} {'wall s':>8} {'share':>6}")
+    print(f"\n{'part, as the agents wait for it':34} {'wall s':>8} {'share':>6}")
     for name, seconds in _parts(out, world, wall, max(cpu for *_, cpu in seen["broker"])).items():
         print(f"{name:34} {seconds:8.1f} {seconds / wall:6.0%}")
     print(f"{'all':34} {wall:8.1f}")
@@ -131,11 +139,13 @@ def _tell(summary: dict[str, Any], seen: dict[str, list[tuple[int, int, float]]]
     print(f"\n{'fault':20}", *(f"{fate:>9}" for fate in fates))
     for kind, counts in summary["faults"].items():
         print(f"{kind:20}", *(f"{count or '':>9}" for count in counts.values()))
-    print(f"\n{'process':20} {'MB':>8} {'MB per 100 samples, second half of the run':>44}")
+    print(f"decisions {summary['decisions_sha256']}")
+    print(f"\n{'process':20} {'CPU s':>8} {'MB':>8} {'MB per 100 samples, second half of the run':>44}")
     for role, looks in seen.items():
         x, y = np.array([n for n, *_ in looks]) / 100, np.array([r / 1e6 for _, r, _ in looks])
         late = x > x[-1] / 2
-        print(f"{role:20} {np.median(y[late]):8.1f} {np.polyfit(x[late], y[late], 1)[0]:+44.2f}")
+        cpu = max(seconds for *_, seconds in looks)
+        print(f"{role:20} {cpu:8.1f} {np.median(y[late]):8.1f} {np.polyfit(x[late], y[late], 1)[0]:+44.2f}")
 
 
 def main() -> None:
