@@ -77,9 +77,7 @@ def tables() -> tuple[View, ...]:
     """What is filled from the log."""
     return (
         View("events", "Every event of the log, in order.", _told(EVENTS)),
-        View(
-            "unreadable", "Messages that are no event, or that nobody may take for one.", _told(UNREADABLE)
-        ),
+        View("unreadable", "Messages that are no event, or that nobody may take for one.", _told(UNREADABLE)),
     )
 
 
