@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from ops.room import few_files
 LEAST_SERVER = Version("2.15.1")
 """From this version on an atomic batch costs one fsync."""
 LEAST_ROOM = 2 * 1024**3
+NEWS = timedelta(days=7)
+"""So long a message that was set aside is a fault that somebody should look at."""
 SLOW_FSYNC = 0.05
 """Seconds; each event waits for one."""
 
@@ -235,6 +238,38 @@ def _evidence(folder: Path) -> Finding:
     return Finding("alarms", went_on, f"{len(alarms)} in {ledger} {state}; the last: {alarms[-1].detail}")
 
 
+def _log(folder: Path) -> Finding:
+    """Messages that nobody may take for events: they stay in the log for ever, and are a fault while they are news."""
+    from bus.blobs import MemoryBlobs
+    from bus.errors import BusError
+    from bus.ledger.errors import LedgerError
+    from bus.ledger.keys import LEDGER
+    from bus.replay import LedgerSource
+    from contracts.presence import EventRefused
+    from ops.roll import people
+
+    if not (folder / LEDGER / "tile" / "entries").is_dir():
+        return Finding("log", True, f"none in {folder} yet")
+
+    async def refused() -> list[tuple[datetime, EventRefused]]:
+        source = LedgerSource(folder / LEDGER, MemoryBlobs(), people())
+        return [(r.stored_at, e) async for r in source.events() if isinstance(e := r.envelope.data, EventRefused)]
+
+    try:
+        found = asyncio.run(refused())
+    except (BusError, LedgerError, OSError) as error:
+        return Finding("log", False, f"it cannot be read to its end: {error} Say athanor ledger verify {folder}")
+    if not found:
+        return Finding("log", True, "every message in it is an event")
+    at, last = found[-1]
+    return Finding(
+        "log",
+        datetime.now(UTC) - at > NEWS,
+        f"{len(found)} messages were set aside, and nobody acts on them; the last, at {at:%F %T} UTC: sequence "
+        f"{last.sequence}: {last.reason} Find out who has that key, and exchange it",
+    )
+
+
 def examine(folder: Path, *, as_json: bool) -> int:
     """Prints what was found; 0 when all is well, 1 otherwise."""
     looks: list[Callable[[], Finding]] = [
@@ -249,6 +284,7 @@ def examine(folder: Path, *, as_json: bool) -> int:
         lambda: _daemon(folder),
         lambda: _keys(folder),
         lambda: _evidence(folder),
+        lambda: _log(folder),
     ]
     findings = [look() for look in looks]
     if as_json:

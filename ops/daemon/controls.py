@@ -95,6 +95,12 @@ def _print(status: dict[str, Any]) -> None:
         f"{status['samples']} samples, {status['successes']} successes, {status['withheld']} withheld, "
         f"{status['failed_steps']} failed steps, {status['troubles']} troubles beneath the agents"
     )
+    if refused := status.get("set_aside"):
+        places = ", ".join(str(one["sequence"]) for one in refused[-MOST_SHOWN:])
+        console.print(
+            f"{len(refused)} messages of the log are no events and were acted on by nobody, the last at {places}: "
+            f"{refused[-1]['reason']}", style="yellow", markup=False,
+        )  # fmt: skip
     for waiting in status.get("waiting", ()):
         console.print(f"waits: {waiting}", style="yellow", markup=False)
     if parked := status.get("parked"):

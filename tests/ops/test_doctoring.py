@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from numba.core import caching
 
+from bus.codec import encode
 from bus.ledger.alarms import ALARMS, Alarm, keep_alarm
+from bus.ledger.entry import encode_entry
 from bus.ledger.keys import KEYS, LEDGER
-from bus.ledger.tiles import CHECKPOINT
+from bus.ledger.tiles import CHECKPOINT, TileStore, pack_bundle, tile_path
 from bus.ledger.witness import witness_key
+from bus.subjects import subject_of
+from contracts.presence import EventRefused
 from ops import doctoring
 from ops.daemon.card import Card
 from ops.doctoring import _clock, _compiled, _daemon, _evidence, _keys, _room
 from ops.notary import WITNESS_KEY
 from tests.bus.ledger.test_watch import write
+from tests.contracts.examples import envelope
 
 
 def test_keys_that_nobody_else_can_read_are_well(tmp_path: Path) -> None:
@@ -101,3 +107,18 @@ def test_machine_code_that_can_be_kept_nowhere_is_told(monkeypatch: pytest.Monke
     found = _compiled()
     assert not found.well
     assert "NUMBA_CACHE_DIR" in found.words
+
+
+@pytest.mark.parametrize("days", [1, 30])
+def test_a_forged_message_is_a_fault_while_it_is_news(days: int, tmp_path: Path) -> None:
+    """Its place and reason are told for ever; after a week it is no fault any more that somebody once had a key."""
+    refused = EventRefused(sequence=7, bus_subject="lab.test.review.decided", reason="Forged.")
+    said = envelope(refused).model_copy(update={"source": "/agents/guard"})
+    at = int((datetime.now(UTC) - timedelta(days=days)).timestamp()) * 10**9
+    subject = subject_of(said.campaign, said.type)
+    entry = encode_entry(1, subject, str(said.id), at, encode(said))
+    TileStore(tmp_path / "ledger").write({tile_path("entries", 0, 1): pack_bundle([entry])})
+    found = doctoring._log(tmp_path)
+    assert found.well is (days > 7)
+    assert "sequence 7: Forged." in found.words
+    assert doctoring._log(tmp_path / "empty").well
