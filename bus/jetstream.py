@@ -188,6 +188,8 @@ class JetStreamBus:
         if len(self._own) >= OWN:
             self._own.popitem(last=False)
         self._own[end.sequence] = said.payload
+        if len(self.said) >= OWN:  # nobody looks: whoever does later reads these once more
+            self.said.clear()
         self.said.add(end.sequence)
         if said.subject.endswith(SpeakersListed.kind):
             self.admission.admit(end.sequence, said.subject, said.payload)
