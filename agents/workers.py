@@ -120,19 +120,21 @@ class Workers:
             return cast("R", done.value)
 
     async def _answered(self, piece: Piece, begun: Future[Any] | None = None) -> Any:
-        pool = self._start()
         try:
             answer = await asyncio.wrap_future(begun or self._submitted(piece))
         except BrokenProcessPool:
-            if self._pool is pool:  # others that it took down may have made a new one already
-                self.close()
             answer = await asyncio.wrap_future(self._submitted(piece))
         if isinstance(answer, _Raised):
             raise answer.error()
         return answer
 
     def _submitted(self, piece: Piece) -> Future[Any]:
-        return self._start().submit(partial(_carry, piece.fn, *piece.args, **piece.kwargs))
+        task = partial(_carry, piece.fn, *piece.args, **piece.kwargs)
+        try:
+            return self._start().submit(task)
+        except BrokenProcessPool:  # a worker has died, be it over what nobody has asked for yet
+            self.close()
+            return self._start().submit(task)
 
     def close(self) -> None:
         """Ends the workers; what they are doing is abandoned."""

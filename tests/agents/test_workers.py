@@ -36,7 +36,7 @@ def die_once(mark: str) -> str:
     return "done the second time"
 
 
-def die() -> None:
+def die(_n: int = 0) -> None:
     """Kills its worker each time."""
     os._exit(9)
 
@@ -144,10 +144,12 @@ async def test_what_is_coming_is_begun_by_an_idle_worker_and_done_once(tmp_path:
         assert await workers.run(counted, 3, str(tmp_path)) == 9
         done = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
         assert done == ["1", "2", "3", "7"]
-        guess[:] = [Piece(die)]
-        assert await workers.run(counted, 4, str(tmp_path)) == 16
-        guess.clear()
-        assert await workers.run(counted, 5, str(tmp_path)) == 25
+        for n in (4, 5, 6):  # each guess kills the worker that has begun it, the pool with it
+            guess[:] = [Piece(die, (n,))]
+            assert await workers.run(counted, n, str(tmp_path)) == n * n
+            async with asyncio.timeout(60):
+                while not all(begun.done() for begun in workers._ahead._ahead.values()):
+                    await asyncio.sleep(0.05)
     finally:
         workers.close()
 
