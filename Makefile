@@ -19,12 +19,13 @@ help: ## list the targets
 
 setup: $(STAMP) ## make .venv from the committed lock
 
-# uv reads UV_FIND_LINKS, not pip's variable of the same meaning: hand it over, so that a local
+# Bytecode is made once, here: otherwise each of the processes that a lab starts compiles its libraries anew where they
+# cannot keep it. uv reads UV_FIND_LINKS, not pip's variable of the same meaning: hand it over, so that a local
 # folder of wheels (a CPU build of torch, say) serves both.
 $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv
-	UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" $(BIN)/uv pip install -q -p $(BIN)/python -r requirements.lock
+	UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" $(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install -q -p $(BIN)/python --no-deps -e .
 	touch $@
 
