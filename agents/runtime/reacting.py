@@ -108,21 +108,26 @@ class Reactor:
         while True:
             tries += 1
             MOMENT.set(moment_of(self.lab.seed, reacting.seat.name, reacting.cause, tuple(reacting.said)))
-            if (error := await self._attempt(reacting, tries)) is None:
-                return
-            trouble = trouble_in(error)
-            if trouble is not None and waited < PATIENCE:
+            name = reacting.reaction.method.__name__
+            with self.lab.telemetry.reaction(Attempt(reacting.seat.name, name, reacting.recorded, tries)) as span:
+                if (error := await self._attempt(reacting, span)) is None:
+                    return
+                trouble = trouble_in(error)
+                waits = trouble is not None and waited < PATIENCE
+                ends = trouble is not None and not waits and not self.parks_troubles
+                if not waits and not ends:
+                    mistakes += 1
+                    last = trouble is not None or mistakes == ATTEMPTS
+                    self._shelf.places[reacting.cause.id] = reacting.recorded.sequence
+                    await self._record_fault(reacting, before + mistakes, error, parked=last)
+            if trouble is not None and waits:
                 self._wait_for(reacting, trouble, error)
                 await self.pause(pause_before(tries + 1))
                 waited += pause_before(tries + 1)
                 continue
-            if trouble is not None and not self.parks_troubles:
+            if ends:
                 self.ended(error)
                 await asyncio.Event().wait()  # nobody has a turn any more
-            mistakes += 1
-            last = trouble is not None or mistakes == ATTEMPTS
-            self._shelf.places[reacting.cause.id] = reacting.recorded.sequence
-            await self._record_fault(reacting, before + mistakes, error, parked=last)
             if last:
                 reacting.work.given_up.append(f"{type(error).__name__}: {error}")
                 return
@@ -139,19 +144,17 @@ class Reactor:
             self.troubled(trouble, words)
         self.waiting[reacting] = Waiting(name, words)
 
-    async def _attempt(self, reacting: Reacting, number: int) -> Exception | None:
+    async def _attempt(self, reacting: Reacting, span: ReactionSpan) -> Exception | None:
         """One try; what ended it before its end."""
-        name = reacting.reaction.method.__name__
-        with self.lab.telemetry.reaction(Attempt(reacting.seat.name, name, reacting.recorded, number)) as span:
-            try:
-                await self._tell(reacting, span)
-            except Exception as error:
-                if self.stopping or isinstance(error, SeatTakenError):
-                    raise
-                if isinstance(error, ReplayDivergedError) and not reacting.again:
-                    raise
-                span.faulted(error)
-                return error
+        try:
+            await self._tell(reacting, span)
+        except Exception as error:
+            if self.stopping or isinstance(error, SeatTakenError):
+                raise
+            if isinstance(error, ReplayDivergedError) and not reacting.again:
+                raise
+            span.faulted(error)
+            return error
         return None
 
     async def _tell(self, reacting: Reacting, span: ReactionSpan) -> None:
