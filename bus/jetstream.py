@@ -184,10 +184,10 @@ class JetStreamBus:
             if (stored.headers or {}).get(PUBLICATION) != name:
                 return end
             end = Receipt(end.sequence, duplicate=False)  # an answer was lost
-        # what was said over this bus is remembered, so that nobody has to prove it to us
-        if len(self._own) >= OWN:
-            self._own.popitem(last=False)
-        self._own[end.sequence] = said.payload
+        if said.payload is not said.body:  # what was signed here is remembered: nobody has to prove it to us
+            if len(self._own) >= OWN:
+                self._own.popitem(last=False)
+            self._own[end.sequence] = said.payload
         if len(self.said) >= OWN:  # nobody looks: whoever does later reads these once more
             self.said.clear()
         self.said.add(end.sequence)
