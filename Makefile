@@ -60,6 +60,7 @@ bench-xrd: $(STAMP) ## phases in measured patterns (DIR=folder with a manifest.j
 	$(BIN)/python -m tests.bench.xrd_campaign --jobs $(or $(JOBS),2)
 
 endurance: $(STAMP) ## what grows over 100 000 events and 1 000 restarts in time-lapse: slopes of memory and counts (half an hour)
+	$(BIN)/python -m tests.bench.broker_memory
 	$(BIN)/python -m tests.bench.endurance --events $(or $(EVENTS),100000) --restarts $(or $(RESTARTS),1000)
 
 chaos: $(STAMP) ## kill everything a hundred times at random moments, and count what is lost (minutes)

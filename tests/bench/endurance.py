@@ -11,7 +11,9 @@ The rule. The first third of each part is warming up and is not judged. What is 
 consumers, connections, subscriptions, files) is flat exactly: its most in the last third of the looks is not above its
 most in the third before. What goes up and down with the work of the moment, and every size, is flat if its slope, with
 twice its standard error from the means of ten blocks taken off, would add no more than 2 % of the mean over what was
-looked at.
+looked at. The broker's memory is judged when ten real minutes have passed: until then the ids gather by which it knows
+repeated messages (`tests.bench.broker_memory` measures those alone). The agents' process keeps the bytes of its last
+8192 events, so that less than 25 000 events tell nothing of its memory.
 """
 
 from __future__ import annotations
@@ -24,30 +26,26 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bus.blobs import BlobStore
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
 from bus.server import EmbeddedServer
+from bus.topology import DUPLICATE_WINDOW
 from ops.accounts import keys_of, users_of
 from ops.notary import OUR_OWN, Notary
 from tests.bench.enduring import CAMPAIGN
+from tests.bench.slopes import EXACT, Part
 from tests.system.console import ROOT, environment
 
 LOOKS = 60
 """Looks at each part."""
-BLOCKS = 10
-SHARE = 0.02
-"""Of its mean, which a size may grow by over what was looked at."""
-EXACT = ("descriptors", "threads", "consumers", "streams", "connections", "subscriptions", "files")
-"""Last words of what is counted."""
+FILLING = {"broker: MB in memory": float(DUPLICATE_WINDOW)}
+"""What takes so many real seconds until nothing more is added to it."""
 GLANCES = 5
 """Times that is counted for one look; the least counts, because a file may be open for a moment."""
 EACH = 8
@@ -142,70 +140,12 @@ class Lab:
             return told
 
 
-class Part:
-    """Looks at something that goes on: how far it was, and what was taken."""
-
-    def __init__(self, name: str, unit: float, of: str) -> None:
-        self.name, self.unit, self.of = name, unit, of
-        self.x: list[float] = []
-        self.y: dict[str, list[float]] = defaultdict(list)
-
-    def note(self, x: float, taken: dict[str, float]) -> None:
-        """One look."""
-        self.x.append(x)
-        for name, value in taken.items():
-            self.y[name].append(value)
-
-    def tell(self) -> list[str]:
-        """Prints slopes; the names of what is not flat."""
-        print(f"\n{self.name}: {len(self.x)} looks, {self.x[-1] - self.x[0]:,.0f} {self.of}; without the first third")
-        print(f"{'':38} {'mean':>10} {'first':>10} {'last':>10}   slope per {self.unit:,.0f} {self.of}")
-        growing = []
-        for name, values in self.y.items():
-            if len(values) < len(self.x):
-                continue  # something was away at one of the looks
-            x, y = np.array(self.x), np.array(values)
-            late = slice(len(x) // 3, None)
-            slope, error = slope_of(x[late] / self.unit, y[late])
-            flat = is_flat(x[late] / self.unit, y[late], exact=name.endswith(EXACT))
-            growing += [] if flat else [f"{self.name}: {name}"]
-            numbers = f"{y[late].mean():10.2f} {y[late][0]:10.2f} {y[-1]:10.2f}   {slope:+9.3f} ± {error:.3f}"
-            print(f"{name:38} {numbers}  {'flat' if flat else 'NOT FLAT'}")
-        return growing
-
-
-def slope_of(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Slope and its standard error, from the means of blocks: looks one after the other are not independent.
-
-    Args:
-        x: ``(n,)`` how far.
-        y: ``(n,)`` what was taken.
-    """
-    blocks = min(BLOCKS, len(x) // 2)
-    if blocks < 3:
-        return 0.0, float("inf")
-    u, v = (np.array([part.mean() for part in np.array_split(each, blocks)]) for each in (x, y))
-    slope, offset = np.polyfit(u, v, 1)
-    left = v - slope * u - offset
-    error = np.sqrt((left**2).sum() / (blocks - 2) / ((u - u.mean()) ** 2).sum())
-    return float(slope), float(error)
-
-
-def is_flat(x: np.ndarray, y: np.ndarray, *, exact: bool) -> bool:
-    """By the rule at the top of this file."""
-    if exact:
-        half = len(y) // 2
-        return bool(y[half:].max() <= y[:half].max())
-    slope, error = slope_of(x, y)
-    return bool((slope - 2 * error) * (x[-1] - x[0]) <= SHARE * y.mean())
-
-
 Look = Callable[[Lab, int], Awaitable[Part]]
 """Goes on for so long, and looks meanwhile."""
 
 
 async def _events(lab: Lab, events: int) -> Part:
-    part = Part("One life", 10_000, "events")
+    part = Part("One life", 10_000, "events", FILLING)
     for _ in range(LOOKS):
         told = await lab.say(live=max(1, events // LOOKS))
         part.note(told["heard"], _of_agents(told) | await lab.look())
@@ -213,7 +153,7 @@ async def _events(lab: Lab, events: int) -> Part:
 
 
 async def _restarts(lab: Lab, restarts: int, looks: int = LOOKS) -> Part:
-    part = Part("Restarts of the runtime", 100, "restarts")
+    part = Part("Restarts of the runtime", 100, "restarts", FILLING)
     for _ in range(looks):
         told = await lab.say(restarts=max(1, restarts // looks), each=EACH)
         part.note(told["lives"], _of_agents(told) | await lab.look())
@@ -221,7 +161,7 @@ async def _restarts(lab: Lab, restarts: int, looks: int = LOOKS) -> Part:
 
 
 async def _processes(lab: Lab, processes: int) -> Part:
-    part = Part("Processes, each other one killed", 10, "processes")
+    part = Part("Processes, each other one killed", 10, "processes", FILLING)
     for n in range(processes):
         await lab.end(kill=n % 2 == 0)
         await lab.start()

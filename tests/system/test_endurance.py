@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.bench.endurance import is_flat, restarted, slope_of
+from tests.bench.endurance import restarted
+from tests.bench.slopes import is_flat, slope_of
 
 ROLLING = np.random.default_rng(1)
 X = np.arange(60.0)
