@@ -10,11 +10,15 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from agents.envelopes import Saying, seal
 from bus.blobs import BlobStore
+from bus.identities import KeyFolder
 from bus.jetstream import JetStreamBus
 from bus.protocol import Recorded
 from bus.server import EmbeddedServer
+from contracts.presence import SpeakersListed
 from ops.settings import shipped
 
 ROOT = Path(__file__).parents[2]
@@ -78,3 +82,22 @@ async def read_log(folder: Path, scratch: Path) -> list[Recorded]:
         bus = await JetStreamBus.connect(server.url, BlobStore(folder / "blobs"))
         stack.push_async_callback(bus.close)
         return [recorded async for recorded in bus.read()]
+
+
+async def say_as_a_newer_athanor(out: Path, event: Recorded, roll: SpeakersListed) -> None:
+    """Calls the roll of a later version, and puts an event of that version behind it, both signed by their speakers."""
+    speaker, later = event.envelope.source.rpartition("/")[2], f"{event.envelope.type}:99"
+    speakers = tuple(s.model_copy(update={"says": (*s.says, later)}) if s.name == speaker else s for s in roll.speakers)
+    document = json.loads(event.body)
+    document["id"] = "00000000-0000-5000-8000-000000000001"
+    document["dataschema"] = f"urn:athanor:event:{later}"
+    server = await EmbeddedServer.start(out / "store")
+    bus = await JetStreamBus.connect(server.url, BlobStore(out / "blobs"), keys=KeyFolder(out / "keys"))
+    try:
+        saying = Saying(event.envelope.campaign, "console", event.envelope.time, None)
+        await bus.publish(seal(roll.model_copy(update={"speakers": speakers}), uuid4(), saying))
+        signed = bus.board.signer(speaker).sign(event.subject, json.dumps(document).encode())
+        await bus.wire.client.jetstream().publish(event.subject, signed, headers={"Nats-Msg-Id": document["id"]})
+    finally:
+        await bus.close()
+        await server.stop()

@@ -14,7 +14,8 @@ import pytest
 from bus.blobs import BlobStore
 from bus.jetstream import JetStreamBus
 from bus.server import EmbeddedServer
-from tests.system.console import athanor, read_log, summary
+from contracts.presence import SpeakersListed
+from tests.system.console import athanor, read_log, say_as_a_newer_athanor, summary
 
 pytestmark = pytest.mark.slow
 
@@ -183,9 +184,10 @@ async def test_a_newer_event_is_not_guessed_at(ran: tuple[dict[str, Any], Path],
     told, out = ran
     (tmp_path / "scratch").mkdir()
     log = await read_log(out, tmp_path / "scratch")
-    document = json.loads(log[-1].payload)
-    document["dataschema"] = document["dataschema"].rpartition(":")[0] + ":99"
-    there = await _with(out, tmp_path / "copy", json.dumps(document).encode())
+    roll = next(r.envelope.data for r in log if isinstance(r.envelope.data, SpeakersListed))
+    there = tmp_path / "copy"
+    shutil.copytree(out, there)
+    await say_as_a_newer_athanor(there, log[-1], roll)
     asked = athanor("query", there, "SELECT count(*) AS n FROM events", "--json")
     assert asked.returncode == 2
     assert "newer" in asked.stderr
