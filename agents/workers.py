@@ -77,7 +77,7 @@ class Workers:
         self.count = count
         self.coming: Callable[[], Iterable[Piece]] = _nothing
         self._pool: ProcessPoolExecutor | None = None
-        self._ahead = Forethought(count)
+        self._ahead = Forethought(max(count - 1, 0))  # one does what was asked for; farther guesses are oftener wrong
 
     def _start(self) -> ProcessPoolExecutor:
         if self._pool is None:

@@ -132,7 +132,7 @@ def counted(n: int, folder: str) -> int:
 
 async def test_what_is_coming_is_begun_by_an_idle_worker_and_done_once(tmp_path: Path) -> None:
     """It is done before it is asked for, and not again; a wrong guess is not used, and a broken pool mends itself."""
-    workers, guess = Workers(2), [Piece(counted, (2, str(tmp_path))), Piece(counted, (7, str(tmp_path)))]
+    workers, guess = Workers(3), [Piece(counted, (2, str(tmp_path))), Piece(counted, (7, str(tmp_path)))]
     workers.coming = lambda: guess
     try:
         assert await workers.run(counted, 1, str(tmp_path)) == 1
