@@ -52,15 +52,6 @@ def _follow_parent() -> None:
         os._exit(1)
 
 
-MOST = 2
-"""Workers that a laboratory has: what its agents ask for has about as many pieces that can be done side by side."""
-
-
-def hands() -> int:
-    """Workers for a laboratory on this machine."""
-    return max(1, min(MOST, len(os.sched_getaffinity(0))))
-
-
 def _nothing() -> Iterable[Piece]:
     return ()
 

@@ -74,6 +74,9 @@ def run(
         str, typer.Option(help="Who cosigns the ledger: beside (one of our own), none, or its address.")
     ] = "beside",
     witness_key: Annotated[str, typer.Option(help="Verifier key of a witness elsewhere.")] = "",
+    workers: Annotated[
+        int, typer.Option(min=1, max=4, help="Processes for heavy science; what is decided is the same.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Run a campaign to its end; Ctrl-C stops it cleanly and the same command goes on."""
@@ -88,7 +91,7 @@ def run(
     if strategy is not None:
         changes["planner"] = {"strategy": strategy}
     witnessing = Witnessing(witness, witness_key)
-    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json, telemetry, witnessing, keys)
+    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json, telemetry, witnessing, keys, workers)
     raise typer.Exit(run_campaign(wish))
 
 

@@ -17,7 +17,7 @@ from agents.agent import Agent
 from agents.runtime import Lab, Runtime
 from agents.runtime.snapshots import Snapshots
 from agents.synthesis_robot import SynthesisRobot
-from agents.workers import Workers, hands
+from agents.workers import Workers
 from bus.blobs import BlobStore
 from bus.errors import IdentityError, UndecodableEventError
 from bus.guarding import Watched, guard
@@ -277,9 +277,9 @@ async def prepare(
     )
     makes = not only or SynthesisRobot.name in only
     equipment = await equip(order, lab_clock, begun, wire if makes else None)
-    workers = Workers(order.workers or (hands() if order.virtual else 1))
+    workers = Workers(order.workers)
     agents = [a for a in crew(equipment, order.campaign.instruments.library) if not only or a.name in only]
-    if order.virtual and equipment.device is not None:
+    if order.virtual and order.workers > 1 and equipment.device is not None:
         workers.coming = foresight(equipment.device, agents)
     observatory = observatory or Observatory()
     name, listens = campaign_id(order), observatory.telemetry

@@ -21,8 +21,8 @@ class Order:
     virtual: bool
     out: Path
     nats: str | None = None
-    workers: int | None = None
-    """Worker processes; by default one, and in virtual time, where the lab waits for them, as many as are of use."""
+    workers: int = 1
+    """Worker processes; two share the training of a model, and in virtual time begin ahead of their turn."""
     telemetry: bool = True
     witnessing: Witnessing = OUR_OWN
     keys: Path | None = None

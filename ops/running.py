@@ -48,6 +48,7 @@ class Wish:
     telemetry: bool = True
     witnessing: Witnessing = OUR_OWN
     keys: Path | None = None
+    workers: int = 1
 
 
 def run_campaign(wish: Wish) -> int:
@@ -57,7 +58,7 @@ def run_campaign(wish: Wish) -> int:
         campaign = load_campaign(wish.campaign, wish.changes)
         out = wish.out or Path("runs") / f"{campaign.name}-{wish.seed}"
         rest = (wish.telemetry, wish.witnessing, wish.keys)
-        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats, None, *rest)
+        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats, wish.workers, *rest)
         _announce(order, console)
         outcome = _watched(order, console)
     except (OpsError, BusError, ContractError, AgentError) as error:

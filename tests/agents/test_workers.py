@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agents import workers as workers_module
-from agents.workers import THREAD_LIMITS, Workers, hands
+from agents.workers import THREAD_LIMITS, Workers
 from contracts.errors import InstrumentBusyError
 from science.pieces import Divisible, Piece, whole
 from tests.contracts.examples import EPOCH
@@ -152,13 +152,6 @@ async def test_what_is_coming_is_begun_by_an_idle_worker_and_done_once(tmp_path:
                     await asyncio.sleep(0.05)
     finally:
         workers.close()
-
-
-def test_a_laboratory_has_two_workers_at_most_and_one_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One processor has one; more than two have nothing to do."""
-    for processors, workers in ((1, 1), (2, 2), (64, 2)):
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=processors: set(range(n)))
-        assert hands() == workers
 
 
 KEPT: list[bytes] = []

@@ -99,15 +99,15 @@ def _scans(out: Path) -> int:
     return sum(1 for _ in folder.iterdir()) if folder.exists() else 0
 
 
-def run(folder: Path, out: Path, weeks: float, seed: int) -> None:
+def run(folder: Path, out: Path, asked: argparse.Namespace) -> None:
     """Runs it and prints what came of it."""
     meter = folder / "world.json"
     begun = time.perf_counter()
     seen: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
     with (folder / "told.txt").open("wb") as told, (folder / "progress.txt").open("wb") as progress:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.metered", meter, "run", campaign(folder, weeks), "--virtual",
-             "--seed", str(seed), "--out", out, "--json"],
+            [sys.executable, "-m", "tests.bench.metered", meter, "run", campaign(folder, asked.weeks), "--virtual",
+             "--workers", str(asked.workers), "--seed", str(asked.seed), "--out", out, "--json"],
             stdout=told, stderr=progress, env=environment(), cwd=ROOT,
         )  # fmt: skip
         while process.poll() is None:
@@ -153,10 +153,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--weeks", type=float, default=24)
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--workers", type=int, default=2)
     arguments.add_argument("--out", type=Path)
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="athanor-half-year-") as folder:
-        run(Path(folder), (given.out or Path(folder) / "out").resolve(), given.weeks, given.seed)
+        run(Path(folder), (given.out or Path(folder) / "out").resolve(), given)
 
 
 if __name__ == "__main__":
