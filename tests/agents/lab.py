@@ -106,7 +106,7 @@ class House:
         end = asyncio.create_task(self._to_rest(runtime, clock))
         death = asyncio.create_task(bus.dead.wait())
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(300):
                 await asyncio.wait({end, death, runtime.failure}, return_when=asyncio.FIRST_COMPLETED)
             if runtime.failure.done():
                 runtime.failure.result()

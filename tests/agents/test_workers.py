@@ -136,7 +136,7 @@ async def test_what_is_coming_is_begun_by_an_idle_worker_and_done_once(tmp_path:
     workers.coming = lambda: guess
     try:
         assert await workers.run(counted, 1, str(tmp_path)) == 1
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             while len(list(tmp_path.iterdir())) < 3:
                 await asyncio.sleep(0.05)
         del guess[0]
@@ -147,7 +147,7 @@ async def test_what_is_coming_is_begun_by_an_idle_worker_and_done_once(tmp_path:
         for n in (4, 5, 6):  # each guess kills the worker that has begun it, the pool with it
             guess[:] = [Piece(die, (n,))]
             assert await workers.run(counted, n, str(tmp_path)) == n * n
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(240):
                 while not all(begun.done() for begun in workers._ahead._ahead.values()):
                     await asyncio.sleep(0.05)
     finally:

@@ -120,7 +120,7 @@ async def test_an_agent_that_oversteps_is_on_record(server: EmbeddedServer, keys
     runtime = Runtime(Lab(bus, clock, clock, Workers(0), "test", 7, "0"), [Splitter()])
     await runtime.start()
     await runtime.say(CampaignPaused(reason="x"), "root", "console")
-    await asyncio.wait_for(clock.rest(), 30)
+    await asyncio.wait_for(clock.rest(), 120)
     faults = [r.envelope.data async for r in bus.read() if isinstance(r.envelope.data, AgentFaulted)]
     assert [(f.attempt, f.parked) for f in faults] == [(1, False), (2, False), (3, True)]
     assert all(f.error.startswith("PermissionDeniedError: Expected leave to publish on") for f in faults)
@@ -300,7 +300,7 @@ async def test_an_instrument_reaches_instruments_and_not_the_log(tmp_path: Path,
         await client.subscribe("instruments/furnace-1/#")
         await client.publish("lab/test/synthesis/sample_lost", b"{}")
         await client.publish("instruments/furnace-1/told", b"warm")
-        message = await asyncio.wait_for(anext(client.messages), 20)
+        message = await asyncio.wait_for(anext(client.messages), 120)
     assert (message.topic.value, message.payload) == ("instruments/furnace-1/told", b"warm")
     assert await bus.last_sequence() == 0
     await bus.close()

@@ -87,7 +87,7 @@ async def test_what_is_acknowledged_during_a_look_is_no_step_back(
 
     monkeypatch.setattr(guarding, "_look", slowly)
     watching = guarded(bus)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while await bus.last_sequence() < 30 and not watching.done():
             await asyncio.sleep(0.01)
     assert not watching.done()
@@ -102,7 +102,7 @@ async def test_a_lowered_limit_is_an_event_and_ends_publishing(bus: JetStreamBus
     await asyncio.sleep(0.05)
     await change(bus, max_msgs=10, discard="old")
     with pytest.raises(EvidenceAtRiskError, match="max_msgs is 10, pinned -1.*ledger repair"):
-        await asyncio.wait_for(watching, 10)
+        await asyncio.wait_for(watching, 120)
     [reason] = await alarms(bus)
     assert "Nothing more is published" in reason
     with pytest.raises(EvidenceAtRiskError, match="max_msgs is 10"):
@@ -115,7 +115,7 @@ async def test_an_alarm_that_the_log_refuses_is_told(bus: JetStreamBus, troubles
     await asyncio.sleep(0.05)
     await change(bus, max_msgs=10)
     with pytest.raises(EvidenceAtRiskError, match="max_msgs is 10"):
-        await asyncio.wait_for(watching, 10)
+        await asyncio.wait_for(watching, 120)
     assert "max_msgs is 10" in str(troubles[-1])
     assert "The alarm could not be written" in str(troubles[-1])
     assert not await alarms(bus)
@@ -128,7 +128,7 @@ async def test_a_stream_that_went_back_is_not_added_to(bus: JetStreamBus, troubl
     await bus.wire.api("STREAM.DELETE.LEDGER")
     await bus.wire.api("STREAM.CREATE.LEDGER", stream_settings())
     with pytest.raises(EvidenceAtRiskError, match="went back from 20 to 0.*another stream|is gone"):
-        await asyncio.wait_for(watching, 10)
+        await asyncio.wait_for(watching, 120)
     assert [type(t) for t in troubles] == [EvidenceAtRiskError]
     assert await bus.last_sequence() == 0
 
@@ -139,7 +139,7 @@ async def test_a_deleted_stream_is_noticed(bus: JetStreamBus, troubles: list[Bus
     await asyncio.sleep(0.05)
     await bus.wire.api("STREAM.DELETE.LEDGER")
     with pytest.raises(EvidenceAtRiskError, match="the stream LEDGER is gone"):
-        await asyncio.wait_for(watching, 10)
+        await asyncio.wait_for(watching, 120)
     assert [type(t) for t in troubles] == [EvidenceAtRiskError]
 
 
@@ -148,7 +148,7 @@ async def test_a_harmless_change_is_an_event_and_work_goes_on(bus: JetStreamBus)
     watching = guarded(bus)
     await asyncio.sleep(0.05)
     await change(bus, duplicate_window=60 * 1_000_000_000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not await alarms(bus):
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
@@ -192,7 +192,7 @@ async def test_a_consumer_that_pushes_is_removed_and_told(bus: JetStreamBus) -> 
     config = {"durable_name": "evil", "deliver_subject": furnace, "deliver_policy": "new", "ack_policy": "none"}
     await bus.wire.api("CONSUMER.DURABLE.CREATE.LEDGER.evil", {"stream_name": "LEDGER", "config": config})
     watching = guarded(bus)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not (told := await alarms(bus)):
             await asyncio.sleep(0.02)
     watching.cancel()

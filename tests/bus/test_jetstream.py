@@ -62,8 +62,8 @@ async def test_a_killed_server_loses_nothing_that_was_acknowledged(server: Embed
     server.kill()
     await asyncio.sleep(0.3)
     second = await EmbeddedServer.start(tmp_path / "store", port=port)
-    await asyncio.wait_for(publishing, 30)
-    got = await asyncio.wait_for(consuming, 30)
+    await asyncio.wait_for(publishing, 120)
+    got = await asyncio.wait_for(consuming, 120)
     seen = {d.recorded.sequence for d in got}
     assert [r.envelope.data async for r in bus.read()] == [lost(n) for n in range(40)]
     floor = await bus.acknowledged("d")

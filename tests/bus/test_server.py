@@ -117,7 +117,7 @@ async def test_mqtt_is_spoken_where_it_is_said_to_be(tmp_path: Path) -> None:
     async with aiomqtt.Client(host, int(port)) as client:
         await client.subscribe("a/b")
         await client.publish("a/b", b"heard")
-        assert (await asyncio.wait_for(anext(client.messages), 20)).payload == b"heard"
+        assert (await asyncio.wait_for(anext(client.messages), 120)).payload == b"heard"
     await server.stop()
     server = await EmbeddedServer.start(tmp_path, mqtt_port=int(port))
     assert server.mqtt_url == f"mqtt://{host}:{port}"

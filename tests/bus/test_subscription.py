@@ -29,7 +29,7 @@ async def test_a_forgotten_consumer_hands_its_memory_to_nobody(tmp_path: Path) -
             break
     await subscription.close()
     (signed,) = server.folder.rglob("obs/forgotten/meta.sum")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not (signed.parent / "o.dat").exists():  # the server writes it in the background
             await asyncio.sleep(0.05)
     await bus.close()
@@ -41,7 +41,7 @@ async def test_a_forgotten_consumer_hands_its_memory_to_nobody(tmp_path: Path) -
     bus = await JetStreamBus.connect(server.url, MemoryBlobs())
     assert await bus.acknowledged("forgotten") == 0
     came = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         async for delivery in await bus.subscribe("forgotten", "test", [SampleLost]):
             came.append(delivery.recorded.sequence)
             if len(came) == 6:
@@ -66,7 +66,7 @@ async def filled(bus: JetStreamBus, count: int) -> list[JetStreamDelivery]:
     """So many deliveries that wait to be acknowledged, of a durable consumer `d`."""
     await bus.publish_all([envelope(lost(n), n=n) for n in range(count)])
     came: list[JetStreamDelivery] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         async for deliveries in (await bus.subscribe("d", "test", [SampleLost])).together():
             came += deliveries
             if len(came) == count:
@@ -106,9 +106,9 @@ async def test_a_batch_of_acknowledgements_meets_a_killed_server(tmp_path: Path)
     server._process.kill()
     server._process.wait()
     await server.revive()
-    await asyncio.wait_for(acknowledging, 30)
+    await asyncio.wait_for(acknowledging, 120)
     floor, again = await bus.acknowledged("d"), list[int]()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         async for delivery in await bus.subscribe("d", "test", [SampleLost]):
             again.append(delivery.recorded.sequence)
             if again[-1] == 150:

@@ -98,7 +98,7 @@ async def test_nothing_begins_over_another_past(bus: JetStreamBus, tmp_path: Pat
             said.append((trouble, name))
 
         recording = asyncio.create_task(kept.put_on_record(say))
-        await asyncio.wait_for(kept.recorded(), 20)
+        await asyncio.wait_for(kept.recorded(), 120)
         recording.cancel()
     assert {(t.trouble, t.reason) for t, _ in said} == {(TroubleKind.LEDGER, alarms[0].detail)}
     assert {name for _, name in said} == {f"ledger/alarm/{alarms[0].name}"}

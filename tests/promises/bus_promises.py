@@ -45,7 +45,7 @@ async def take(
             if len(got) == n:
                 return
 
-    await asyncio.wait_for(collect(), 20)
+    await asyncio.wait_for(collect(), 120)
     await subscription.close()
     return got
 
@@ -152,7 +152,7 @@ class BusPromises:
             await bus.publish(envelope(lost(n), n=n))
         subscription = await bus.subscribe("d", "test", [SampleLost])
         deliveries = aiter(subscription)
-        first, _, third = [await asyncio.wait_for(anext(deliveries), 10) for _ in range(3)]
+        first, _, third = [await asyncio.wait_for(anext(deliveries), 120) for _ in range(3)]
         await third.ack()
         await first.ack()
         await subscription.close()
@@ -165,7 +165,7 @@ class BusPromises:
         await bus.publish_all([envelope(lost(n), n=n) for n in range(50)])
         subscription = await bus.subscribe("d", "test", [SampleLost])
         came: list[Delivery] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             async for deliveries in subscription.together():
                 came += deliveries
                 if len(came) == 50:
@@ -182,9 +182,9 @@ class BusPromises:
         await bus.publish(envelope(lost(1)))
         subscription = await bus.subscribe("d", "test", [SampleLost])
         deliveries = aiter(subscription)
-        first = await asyncio.wait_for(anext(deliveries), 10)
+        first = await asyncio.wait_for(anext(deliveries), 120)
         await first.nak()
-        second = await asyncio.wait_for(anext(deliveries), 10)
+        second = await asyncio.wait_for(anext(deliveries), 120)
         assert (first.attempt, second.attempt) == (1, 2)
         assert second.recorded.payload == first.recorded.payload
         await second.ack()

@@ -58,7 +58,7 @@ async def passes(rig: DiffractometerRig, instrument: Diffractometer, request: Sc
     """One scan from start to end."""
     await instrument.start(request)
     await rig.measured(request)
-    return await asyncio.wait_for(instrument.finish(request.key), 30)
+    return await asyncio.wait_for(instrument.finish(request.key), 120)
 
 
 class DiffractometerPromises:
@@ -82,7 +82,7 @@ class DiffractometerPromises:
         assert await instrument.ask(key) is ActionState.RUNNING
         rig.clock.held = False
         await rig.measured(scan())
-        await asyncio.wait_for(instrument.finish(key), 30)
+        await asyncio.wait_for(instrument.finish(key), 120)
         assert await instrument.ask(key) is ActionState.DONE
 
     async def test_the_report_names_its_scan_and_can_be_read(self, rig: DiffractometerRig) -> None:
@@ -116,7 +116,7 @@ class DiffractometerPromises:
         await instrument.start(scan())
         await instrument.start(scan())
         await rig.measured(scan())
-        report = await asyncio.wait_for(instrument.finish(scan().key), 30)
+        report = await asyncio.wait_for(instrument.finish(scan().key), 120)
         await instrument.start(scan())
         assert await instrument.ask(scan().key) is ActionState.DONE
         assert await instrument.finish(scan().key) == report
@@ -153,13 +153,13 @@ class DiffractometerPromises:
         instrument = await rig.open()
         assert await instrument.ask(scan().key) is ActionState.DONE
         await instrument.start(scan())
-        assert await asyncio.wait_for(instrument.finish(scan().key), 30) == report
+        assert await asyncio.wait_for(instrument.finish(scan().key), 120) == report
 
     async def test_an_unknown_key_cannot_be_finished(self, rig: DiffractometerRig) -> None:
         """Waiting for what was never begun is an error and not an endless wait."""
         instrument = await rig.open()
         with pytest.raises(InstrumentError, match="unknown key 'nobody'"):
-            await asyncio.wait_for(instrument.finish("nobody"), 20)
+            await asyncio.wait_for(instrument.finish("nobody"), 120)
 
 
 class JournalledDiffractometerPromises(DiffractometerPromises):
@@ -211,7 +211,7 @@ class JournalledDiffractometerPromises(DiffractometerPromises):
         with pytest.raises(InstrumentError, match="damaged"):
             await instrument.start(scan())
         with pytest.raises(InstrumentError, match="damaged"):
-            await asyncio.wait_for(instrument.finish(scan().key), 20)
+            await asyncio.wait_for(instrument.finish(scan().key), 120)
         assert await instrument.finish(other.key) == whole
 
     @pytest.mark.parametrize("span", [(50.0, 20.0), (20.0, 20.0)])

@@ -114,7 +114,7 @@ class SynthesiserPromises:
         assert not waiting.done()
         rig.clock.held = False
         rig.clock.advance(timedelta(days=2))
-        assert (await asyncio.wait_for(waiting, 20)).succeeded
+        assert (await asyncio.wait_for(waiting, 120)).succeeded
 
     async def test_finish_reports_the_same_again(self, rig: SynthesiserRig) -> None:
         """Asked again, alone or by two at once, an action has one report."""
@@ -174,7 +174,7 @@ class SynthesiserPromises:
         """Waiting for what was never begun is an error and not an endless wait."""
         instrument = await rig.open()
         with pytest.raises(InstrumentError, match="unknown key 'nobody'"):
-            await asyncio.wait_for(instrument.finish("nobody"), 20)
+            await asyncio.wait_for(instrument.finish("nobody"), 120)
 
     async def test_keys_are_kept_apart(self, rig: SynthesiserRig) -> None:
         """Keys that differ in a slash, in case, in an accent or at the very end are different actions."""
@@ -305,7 +305,7 @@ class SynthesiserPromises:
             with pytest.raises(InstrumentError, match="damaged"):
                 await instrument.start(step("spoilt"))
             with pytest.raises(InstrumentError, match="damaged"):
-                await asyncio.wait_for(instrument.finish("spoilt"), 20)
+                await asyncio.wait_for(instrument.finish("spoilt"), 120)
             assert await instrument.finish("whole") == whole
             await rig.crash()
         assert rig.heatings("c-1-v1") <= 1

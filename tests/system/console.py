@@ -34,7 +34,7 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **changes}
 
 
-def athanor(*arguments: object, timeout: float = 280, **changes: str) -> subprocess.CompletedProcess[str]:
+def athanor(*arguments: object, timeout: float = 700, **changes: str) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end."""
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=timeout, check=False, env=environment(**changes)

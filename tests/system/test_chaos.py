@@ -11,7 +11,7 @@ from bus.server import EmbeddedServer
 from tests.chaos.__main__ import chaos
 from tests.chaos.lives import Observer, kill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 async def test_six_kills_lose_nothing_and_change_nothing(tmp_path: Path) -> None:

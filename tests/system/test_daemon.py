@@ -55,7 +55,7 @@ def status(out: Path) -> dict[str, Any]:
         return {}
 
 
-def until(done: Callable[[], object], process: subprocess.Popen[str], seconds: float = 150) -> None:
+def until(done: Callable[[], object], process: subprocess.Popen[str], seconds: float = 500) -> None:
     """Waits for something while the daemon lives."""
     deadline = time.monotonic() + seconds
     while not done():

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.evidence_under_fire import VICTIMS, fire
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 async def test_kills_under_load_cost_no_event_and_no_proof(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ async def test_a_furnace_that_is_killed_in_every_firing_heats_nothing_twice(
     for path in _firings(out, process):
         os.kill(_furnace(out, path.parent.name), signal.SIGKILL)
         killed.add(path)
-    stdout, stderr = process.communicate(timeout=280)
+    stdout, stderr = process.communicate(timeout=700)
     assert process.returncode == 0, stderr
     far = json.loads(stdout.splitlines()[-1])
     assert len(killed) == len([e for e in _entries(out) if e["step"] == "fire"]) >= 2

@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes((ROOT / name).read_bytes())
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, copy], check=True, timeout=280
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, copy], check=True, timeout=700
     )
     return next(folder.glob("athanor_lab-*.whl"))
 
@@ -40,7 +40,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fresh")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", wheel], check=True, timeout=280)
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", wheel], check=True, timeout=700)
     own = subprocess.run(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True, text=True, check=True,
@@ -54,7 +54,7 @@ def _athanor(installed: Path, folder: Path, *arguments: str) -> subprocess.Compl
     environment = {"PATH": f"{installed / 'bin'}:{beside}:{os.environ['PATH']}", "HOME": str(folder)}
     return subprocess.run(
         [installed / "bin" / "athanor", *arguments],
-        capture_output=True, text=True, cwd=folder, env=environment, timeout=280, check=False,
+        capture_output=True, text=True, cwd=folder, env=environment, timeout=700, check=False,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def test_the_tutorial_prints_what_it_says(tmp_path: Path) -> None:
         assert words[0] == "athanor"
         answer = subprocess.run(
             [sys.executable, "-m", "ops.cli", *words[1:]],
-            capture_output=True, text=True, cwd=tmp_path, env=environment(), timeout=280, check=False,
+            capture_output=True, text=True, cwd=tmp_path, env=environment(), timeout=700, check=False,
         )  # fmt: skip
         printed = "\n".join(" ".join(line.split()) for line in answer.stdout.strip().splitlines())
         assert pattern(output).fullmatch(printed), f"{command}\n{answer.stderr}\n{printed}"

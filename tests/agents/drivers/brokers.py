@@ -26,7 +26,7 @@ def broker(folder: Path) -> Iterator[str]:
 
 async def until(true: Callable[[], bool]) -> None:
     """Waits for something that another process does."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not true():
             await asyncio.sleep(0.005)
 

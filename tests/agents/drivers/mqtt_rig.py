@@ -166,7 +166,7 @@ class Puppet:
 
     async def asked(self) -> Question:
         """The next question."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             return Question.model_validate_json((await anext(self._client.messages)).payload)
 
     async def answer(self, question: Question, kind: type[Any] = Standing, **fields: Any) -> None:

@@ -147,7 +147,7 @@ async def test_a_file_that_is_there_before_it_is_asked_for_answers(rig: _Rig) ->
     [early] = await hear(driver, rig.clock)
     assert early.sample_id == "c-1-v1"
     await driver.start(scan())
-    report = await asyncio.wait_for(driver.finish(scan().key), 20)
+    report = await asyncio.wait_for(driver.finish(scan().key), 120)
     assert (report.key, report.content) == (scan().key, early.content)
     assert await hear(driver, rig.clock) == []
 
@@ -222,7 +222,7 @@ async def test_an_answer_that_is_gone_is_waited_for_again(rig: _Rig) -> None:
     assert await hear(driver, rig.clock) == []
     assert not waiting.done()
     (rig.folder / "c-1-v1.xy").write_bytes(columns("other"))
-    assert (await asyncio.wait_for(waiting, 20)).content == columns("other")
+    assert (await asyncio.wait_for(waiting, 120)).content == columns("other")
 
 
 async def test_an_answer_that_was_overwritten_is_taken_as_it_is_now(rig: _Rig) -> None:
@@ -234,7 +234,7 @@ async def test_an_answer_that_was_overwritten_is_taken_as_it_is_now(rig: _Rig) -
     (rig.folder / "c-1-v1.xy").write_bytes(columns("other"))
     driver = await rig.open()
     assert [r.content for r in await hear(driver, rig.clock)] == [columns("other")]
-    assert (await asyncio.wait_for(driver.finish(scan().key), 20)).content == columns("other")
+    assert (await asyncio.wait_for(driver.finish(scan().key), 120)).content == columns("other")
 
 
 async def test_a_scan_that_is_still_being_written_is_not_its_own_answer(rig: _Rig) -> None:
@@ -249,7 +249,7 @@ async def test_a_scan_that_is_still_being_written_is_not_its_own_answer(rig: _Ri
         assert await hear(driver, rig.clock, 120) == []
         assert not waiting.done()
     path.write_bytes(whole)
-    assert (await asyncio.wait_for(waiting, 20)).content == whole
+    assert (await asyncio.wait_for(waiting, 120)).content == whole
 
 
 async def test_many_who_wait_do_not_make_a_file_settle_sooner(rig: _Rig) -> None:

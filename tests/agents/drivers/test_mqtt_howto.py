@@ -156,7 +156,7 @@ async def test_the_permissions_on_the_page_are_enough_and_not_more(tmp_path: Pat
     )
     try:
         await lab.open()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             await lab.start(step("k"))
             assert (await lab.finish("k")).succeeded
         told = len(troubles)

@@ -142,7 +142,7 @@ async def test_what_is_still_being_computed_is_not_acknowledged_by_the_end_of_so
     judge = Judge()
     house = alone(judge)
     living = asyncio.create_task(house.live())
-    await asyncio.wait_for(judge.computing.wait(), 5)
+    await asyncio.wait_for(judge.computing.wait(), 120)
     for _ in range(50):
         await asyncio.sleep(0)
     analysed = next(s.sequence for s in house.bus.log if b"review.decided" in s.payload)
