@@ -56,7 +56,7 @@ class Lab:
         reader, writer = await self.connect()
         lines = [f"{line} HTTP/1.1", *([f"Host: {host}"] if host is not None else []), *headers, "Connection: close"]
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-        answer = (await asyncio.wait_for(reader.read(), 120)).decode()
+        answer = (await asyncio.wait_for(reader.read(), 20)).decode()
         writer.close()
         head, _, words = answer.partition("\r\n\r\n")
         return int(head.split()[1]), words.strip()
@@ -74,7 +74,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     while not lab.face._server.started:
         await asyncio.sleep(0.01)
     yield lab
-    await asyncio.wait_for(lab.face.close(), 120)
+    await asyncio.wait_for(lab.face.close(), 30)
 
 
 async def test_only_what_is_there_can_be_asked_for(lab: Lab) -> None:
@@ -174,7 +174,7 @@ async def test_a_half_open_connection_ends(lab: Lab, begun: bytes, monkeypatch: 
     reader, writer = await lab.connect()
     writer.write(begun)
     with suppress(ConnectionResetError):
-        await asyncio.wait_for(reader.read(), 120)
+        await asyncio.wait_for(reader.read(), 20)
     writer.close()
     assert lab.pressed == []
 
@@ -211,5 +211,5 @@ async def test_a_face_closes_although_a_client_is_silent(lab: Lab) -> None:
     _, writer = await lab.connect()
     writer.write(b"POST /stop HTTP/1.1\r\nHost: 127.0.0.1\r\nAthanor: yes\r\nContent-Length: 9\r\n\r\n")
     await asyncio.sleep(0.1)
-    await asyncio.wait_for(lab.face.close(), 120)
+    await asyncio.wait_for(lab.face.close(), 20)
     writer.close()
