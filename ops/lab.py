@@ -19,7 +19,7 @@ from agents.runtime.snapshots import Snapshots
 from agents.synthesis_robot import SynthesisRobot
 from agents.workers import Workers
 from bus.blobs import BlobStore
-from bus.errors import IdentityError, UndecodableEventError
+from bus.errors import BusError, UndecodableEventError
 from bus.guarding import Watched, guard
 from bus.jetstream import JetStreamBus
 from bus.keeping import kept_alive
@@ -219,8 +219,8 @@ class Session:
             refused = EventRefused(sequence=error.sequence, bus_subject=error.subject[:512], reason=error.reason[:1000])
             try:
                 await self.runtime.say(refused, f"refused/{error.sequence}", "guard")
-            except IdentityError as missing:  # the key is another process's, and so is this
-                self.bus.wire.on_trouble(missing)
+            except BusError as error:  # a full log, or a key that is another process's; the next start says it again
+                self.bus.wire.on_trouble(error)
             finally:
                 self.refusals.task_done()
 
