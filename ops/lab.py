@@ -180,8 +180,9 @@ class Session:
 
     async def begin(self) -> None:
         """Calls the roll, and starts the agents, and the campaign if this is its beginning."""
-        board = self.bus.board
-        called = await call_roll(self.bus, campaign_id(self.order), board.keys or board.identity, self.clock.now())
+        keys = self.bus.board.keys or self.bus.board.identity
+        telemetry = self.runtime.lab.telemetry
+        called = await call_roll(self.bus, campaign_id(self.order), keys, self.clock.now(), telemetry)
         if called is not None:
             for watch in self.runtime.watchers:
                 watch(called)

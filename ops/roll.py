@@ -15,6 +15,7 @@ from bus.identities import Identity, KeyFolder
 from bus.jetstream import JetStreamBus
 from bus.protocol import Recorded
 from bus.switchboard import Keys
+from bus.telemetry import SILENT, Telemetry
 from contracts.event import Event
 from contracts.identifiers import root_id
 from contracts.presence import Speaker, SpeakersListed
@@ -55,7 +56,9 @@ def _says(kinds: tuple[type[Event], ...]) -> tuple[str, ...]:
     return tuple(sorted({f"{kind.kind}:{kind.version}" for kind in kinds}))
 
 
-async def call_roll(bus: JetStreamBus, campaign: str, keys: Keys, now: datetime) -> Recorded | None:
+async def call_roll(
+    bus: JetStreamBus, campaign: str, keys: Keys, now: datetime, telemetry: Telemetry = SILENT
+) -> Recorded | None:
     """Puts the roll into the log, if there is something new to it; before anything else is said.
 
     Args:
@@ -63,6 +66,7 @@ async def call_roll(bus: JetStreamBus, campaign: str, keys: Keys, now: datetime)
         campaign: the campaign.
         keys: what this process has of its keys.
         now: the lab's time.
+        telemetry: hears of the roll as of every event.
 
     Returns:
         The roll, if it was called.
@@ -80,5 +84,7 @@ async def call_roll(bus: JetStreamBus, campaign: str, keys: Keys, now: datetime)
     digest = hashlib.sha256(listed.model_dump_json().encode()).hexdigest()[:32]
     event_id = root_id(campaign, f"roll/{before.sequence if before else 0}/{digest}")
     envelope = seal(listed, event_id, Saying(campaign, CONSOLE, now, None))
-    receipt = await bus.publish(envelope)
+    with telemetry.publication(envelope) as span:
+        receipt = await bus.publish(envelope)
+        span.stored(receipt)
     return Recorded(receipt.sequence, "", envelope, b"", envelope.time)

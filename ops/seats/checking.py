@@ -146,11 +146,20 @@ class Check:
         self.findings.keep(Promise.STORED, kept=True)
 
     async def _is_killed(self, program: Program) -> None:
-        causes = await self.stage.tell(3)
+        *_, last = await self.stage.tell(3)
         await asyncio.sleep(LOOK)
         await program.kill()
+        after = min(await self.stage.floor(), last.sequence)
+        (cause,) = await self.stage.tell()
         program.start()
-        await self._acknowledged(causes[-1].sequence, Promise.KILLED)
+        await self._acknowledged(cause.sequence, Promise.KILLED)
+        begins, words = await self.stage.beginning()
+        if begins > cause.sequence:
+            self.findings.broken(
+                Promise.KILLED,
+                f"Expected a consumer that begins right after {after}, the last that it had acknowledged, got {words}: "
+                f"{cause.sequence} was passed over.",
+            )
         self.findings.keep(Promise.KILLED, kept=True)
 
     async def _hears_again(self, program: Program) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -212,6 +213,15 @@ class Stage:
         """Place up to which the seat has acknowledged everything."""
         told = await self.consumer()
         return int(told["ack_floor"]["stream_seq"]) if told else 0
+
+    async def beginning(self) -> tuple[int, str]:
+        """The place where its consumer begins, and how the consumer's settings say so."""
+        told = await self.consumer()
+        config = told["config"] if told else {}
+        policy = config.get("deliver_policy", "all")
+        if policy == "by_start_sequence":
+            return int(config["opt_start_seq"]), f"opt_start_seq {config['opt_start_seq']}"
+        return (1 if policy == "all" else sys.maxsize), f"deliver_policy {policy}"
 
     async def log(self, start: int = 1) -> list[Stored]:
         """Everything that is stored from a place on."""
