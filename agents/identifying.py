@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
 from contracts.diffraction import (
@@ -60,17 +59,12 @@ def why_unknown(analysis: Analysis) -> str:
 
 
 def _phase(phase: IdentifiedPhase) -> PhaseFound:
-    from science.chemistry.solid_solutions import PEROVSKITE_GROUPS, pseudo_cubic
+    from science.chemistry.solid_solutions import is_perovskite, pseudo_cubic
 
     lattice = phase.lattice
     cell = Cell(a=lattice.a, b=lattice.b, c=lattice.c, alpha=lattice.alpha, beta=lattice.beta, gamma=lattice.gamma)
-    perovskite = (
-        phase.space_group in PEROVSKITE_GROUPS
-        and phase.formula.endswith("O3")
-        and "C" not in re.findall(r"[A-Z][a-z]?", phase.formula)
-    )
     errors = _cell_errors(phase.lattice_su)
-    edge = pseudo_cubic(lattice, phase.space_group) if perovskite else None
+    edge = pseudo_cubic(lattice, phase.space_group) if is_perovskite(phase.formula, phase.space_group) else None
     return PhaseFound(
         name=phase.name,
         formula=phase.formula,

@@ -12,8 +12,8 @@ from science.chemistry.formula import amounts
 from science.chemistry.solid_solutions import (
     CUBICITY,
     FORMULA_UNITS,
-    PEROVSKITE_GROUPS,
     formula_of,
+    is_perovskite,
     perovskite_models,
     pseudo_cubic,
     vegard,
@@ -81,5 +81,18 @@ def test_vegard_is_monotonic(x: float) -> None:
 
 def test_every_perovskite_symmetry_has_a_cubicity() -> None:
     """The objective can grade whatever symmetry is found, and only the cubic one counts as cubic."""
-    assert set(CUBICITY) == PEROVSKITE_GROUPS
+    assert set(CUBICITY) == set(FORMULA_UNITS)
     assert [group for group, value in CUBICITY.items() if value == 1.0] == [221]
+
+
+@pytest.mark.parametrize("formula", ["BaTi0.583Zr0.417O3", "Ca0.333Sr0.667Ti0.5Zr0.5O3", "LaAlO3", "Ba0.97TiO3"])
+def test_solid_solutions_are_perovskites(formula: str) -> None:
+    """Rounded shares and a few vacancies do not change what it is."""
+    assert all(is_perovskite(formula, group) for group in FORMULA_UNITS)
+    assert not is_perovskite(formula, 225)
+
+
+@pytest.mark.parametrize("formula", ["Al2O3", "CaCO3", "SrTi2O3", "Ba2Ti2O6", "TiO3", "no formula", ""])
+def test_three_oxygens_alone_are_no_perovskite(formula: str) -> None:
+    """One kind of metal, an anion of its own, other amounts, and what is no formula at all."""
+    assert not is_perovskite(formula, 167)
