@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ops.asking import cli as asking
+from ops.exits import INTERRUPTED
 from ops.ledgering.command import app as ledger_app
 from ops.libraries import app as library_app
 from ops.plotting import command as plotting
@@ -21,13 +22,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-FOUND_WANTING = 1
-"""Exit code when the answer is no."""
-UNUSABLE = 2
-"""Exit code for input that cannot be used."""
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells expect."""
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer's callback
@@ -45,11 +39,6 @@ def athanor(
     ] = False,
 ) -> None:
     """Runs an autonomous materials laboratory, and can prove afterwards what it did and why."""
-
-
-def complain(message: str) -> None:
-    """One paragraph for people, on stderr."""
-    typer.secho(message, fg=typer.colors.RED, err=True)
 
 
 @app.command()

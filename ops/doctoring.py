@@ -22,7 +22,7 @@ from packaging.version import Version
 from rich.console import Console
 from rich.table import Table
 
-from ops.cli import FOUND_WANTING
+from ops.exits import FOUND_WANTING
 from ops.room import few_files
 
 LEAST_SERVER = Version("2.15.1")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ops.cli import UNUSABLE, complain
+from ops.exits import UNUSABLE, complain
 from ops.telling import document, print_json, print_table
 
 if TYPE_CHECKING:

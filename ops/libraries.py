@@ -12,9 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ops.exits import UNUSABLE, complain
+
 app = typer.Typer(name="library", help="Build and show libraries of known phases.", no_args_is_help=True)
 
-UNUSABLE = 2
 COPPER = 1.540593
 
 
@@ -104,7 +105,5 @@ def _print(document: dict[str, object]) -> None:
 
 
 def _unusable(message: str) -> None:
-    from ops.cli import complain
-
     complain(message)
     raise typer.Exit(UNUSABLE)

@@ -20,8 +20,8 @@ from rich.text import Text
 from agents.errors import AgentError
 from bus.errors import BusError
 from contracts.errors import ContractError
-from ops.cli import FOUND_WANTING, INTERRUPTED, UNUSABLE, complain
 from ops.errors import OpsError
+from ops.exits import FOUND_WANTING, INTERRUPTED, UNUSABLE, complain
 from ops.lab import Outcome, run
 from ops.notary import OUR_OWN, Witnessing
 from ops.order import Order, campaign_id

@@ -24,8 +24,8 @@ from bus.ledger.asking import Address
 from bus.ledger.errors import LedgerError, SigningKeyError
 from bus.ledger.note import Verifier
 from bus.ledger.witness import MAX_BODY, Witness, witness_key
-from ops.cli import UNUSABLE, complain
 from ops.daemon.door import SERVED
+from ops.exits import UNUSABLE, complain
 
 STAND_BY = 0.5
 """Seconds before a state that is taken is looked at again."""

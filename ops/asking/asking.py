@@ -26,8 +26,8 @@ from ops.asking.loading import Loaded, loaded
 from ops.asking.shelves import View, views
 from ops.asking.showing import Form, show
 from ops.asking.statement import answer
-from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.errors import OpsError
+from ops.exits import FOUND_WANTING, UNUSABLE, complain
 from ops.roll import people
 
 if TYPE_CHECKING:

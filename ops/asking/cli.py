@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ops.exits import UNUSABLE, complain
+
 PLACE = "The folder of a run, or nats://HOST:PORT of a live server."
 Place = Annotated[str, typer.Argument(metavar="DIR|URL", help=PLACE)]
 Until = Annotated[int | None, typer.Option(min=1, metavar="SEQ", help="Ask the log as it was up to this place.")]
@@ -35,7 +37,6 @@ def query(
     from ops.asking.asking import Log, Question, list_views
     from ops.asking.asking import query as ask
     from ops.asking.showing import Form
-    from ops.cli import UNUSABLE, complain
 
     if tables:
         names = [word for word in (place, sql) if word and "://" not in word and not Path(word).is_dir()]

@@ -24,8 +24,8 @@ from ops.asking.columns import literal
 from ops.asking.errors import ExportError
 from ops.asking.loading import Loaded
 from ops.asking.shelves import views
-from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.errors import OpsError
+from ops.exits import FOUND_WANTING, UNUSABLE, complain
 from ops.version import version
 
 if TYPE_CHECKING:

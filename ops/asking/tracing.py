@@ -17,8 +17,8 @@ from ops.asking.life import moments
 from ops.asking.loading import Loaded
 from ops.asking.moment import Heard, Moment
 from ops.asking.timeline import draw
-from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.errors import OpsError
+from ops.exits import FOUND_WANTING, UNUSABLE, complain
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -14,10 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.daemon.card import Card, read_card
 from ops.daemon.reasons import unfit
 from ops.errors import NoDaemonError, NotYetError, OpsError
+from ops.exits import FOUND_WANTING, UNUSABLE, complain
 
 PATIENCE = 120.0
 """Real seconds that a daemon may take to drain."""

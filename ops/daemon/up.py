@@ -29,7 +29,6 @@ from contracts.errors import ContractError
 from contracts.event import Event
 from contracts.presence import LabTroubled, TroubleKind
 from ops.accounts import keys_at, keys_of, users_of
-from ops.cli import UNUSABLE, complain
 from ops.clock import RealClock
 from ops.daemon.card import Card
 from ops.daemon.face import Face, Facts
@@ -38,6 +37,7 @@ from ops.daemon.settings import DaemonFile, load_daemon_file
 from ops.daemon.standing import standing, taken_up_words, unrest
 from ops.equipment import wire_address
 from ops.errors import NoRoomError, NoSuchAgentError, NotYetError, OpsError
+from ops.exits import UNUSABLE, complain
 from ops.furnaces import Wire
 from ops.lab import Session, prepare
 from ops.notary import Notary

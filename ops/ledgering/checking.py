@@ -21,7 +21,7 @@ from bus.ledger.stream import Stream
 from bus.ledger.tiles import TileStore
 from bus.ledger.verify import Means, Trust, fsck, verify
 from bus.wire import Wire
-from ops.cli import FOUND_WANTING, UNUSABLE
+from ops.exits import FOUND_WANTING, UNUSABLE
 from ops.ledgering.places import Place, answered, find, origin_of, say, trust_of
 
 MOST = 8

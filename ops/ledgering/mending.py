@@ -23,8 +23,8 @@ from bus.ledger.stream import Stream
 from bus.ledger.tiles import TileStore, sync_folder
 from bus.ledger.verify import Trust, verify
 from bus.wire import Wire
-from ops.cli import FOUND_WANTING, complain
 from ops.errors import NoLedgerError
+from ops.exits import FOUND_WANTING, complain
 from ops.ledgering.checking import lines_of
 from ops.ledgering.places import Place, answered, find, origin_of, say
 

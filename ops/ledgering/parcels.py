@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bus.ledger.export import bring_in, export
 from bus.ledger.keys import LEDGER
-from ops.cli import FOUND_WANTING, UNUSABLE
+from ops.exits import FOUND_WANTING, UNUSABLE
 from ops.ledgering.checking import lines_of, processors
 from ops.ledgering.places import answered, find, say, trust_of
 

@@ -17,8 +17,8 @@ from bus.ledger.keys import KEYS, LEDGER
 from bus.ledger.note import COSIGNATURE, ED25519, MAX_NOTE, Note, Verifier
 from bus.ledger.tiles import CHECKPOINT, TileStore
 from bus.ledger.verify import Seen, Trust
-from ops.cli import UNUSABLE, complain
 from ops.errors import NoLedgerError, OpsError
+from ops.exits import UNUSABLE, complain
 
 BLOBS = "blobs"
 """Folder of the artefacts in a run."""

@@ -19,8 +19,8 @@ from bus.ledger.note import Note
 from bus.ledger.proof import SUFFIX, Proof, consistent
 from bus.ledger.proof import prove as make_proof
 from bus.ledger.tiles import TileStore
-from ops.cli import FOUND_WANTING, complain
 from ops.errors import NoLedgerError
+from ops.exits import FOUND_WANTING, complain
 from ops.ledgering.places import answered, find, say, trust_of
 
 LARGEST = 4_000_000

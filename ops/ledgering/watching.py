@@ -25,7 +25,7 @@ from bus.ledger.stream import Stream
 from bus.ledger.tiles import TileStore
 from bus.ledger.watch import FetchedStore, Sight, Watcher
 from bus.wire import Wire
-from ops.cli import FOUND_WANTING, INTERRUPTED
+from ops.exits import FOUND_WANTING, INTERRUPTED
 from ops.ledgering.places import Place, answered, find, read_keys
 
 EVERY = 1.0

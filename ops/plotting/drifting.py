@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bus.errors import BusError
-from ops.cli import FOUND_WANTING, UNUSABLE, complain
+from ops.exits import FOUND_WANTING, UNUSABLE, complain
 from ops.plotting.canvas import ALARM, COLOURS, FAINT, INK, PALE, PictureError, checked, figure, save, styled
 from ops.plotting.standings import History, StandingsError, document, from_files, from_log
 from ops.reports.wording import plural

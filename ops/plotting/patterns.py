@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ops.cli import UNUSABLE, complain
+from ops.exits import UNUSABLE, complain
 from ops.identifying import chosen_axis
 from ops.plotting.canvas import COLOURS, PALE, PictureError, checked, figure, save, sparse, styled
 

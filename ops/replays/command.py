@@ -19,9 +19,9 @@ from agents.errors import AgentError
 from agents.runtime.verdicts import Mismatch
 from bus.errors import BusError
 from bus.replay import opened
-from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.equipment import AGENTS
 from ops.errors import CampaignFileError, OpsError
+from ops.exits import FOUND_WANTING, UNUSABLE, complain
 from ops.replays.living import Lived, Look, read, relive_with_all_hands
 from ops.replays.rounding import rounding
 from ops.replays.telling import as_document, in_words, memory_document, sentence

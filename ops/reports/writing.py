@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.errors import BusError
-from ops.cli import UNUSABLE, complain
 from ops.errors import OpsError
+from ops.exits import UNUSABLE, complain
 from ops.reports.errors import ReportError
 from ops.reports.evidence import Evidence, gather
 from ops.reports.page import page

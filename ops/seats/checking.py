@@ -17,8 +17,8 @@ from agents.speakers import AGENTS
 from bus.errors import BusError, IdentityError
 from bus.identities import SUFFIX
 from contracts.identifiers import root_id
-from ops.cli import FOUND_WANTING, UNUSABLE, complain
 from ops.errors import OpsError, SeatError
+from ops.exits import FOUND_WANTING, UNUSABLE, complain
 from ops.seats.book import Seat, checked_name, read_seats
 from ops.seats.conduct import Finding, Findings, Heard, Promise, judge
 from ops.seats.program import LOOK, Program

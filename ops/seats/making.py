@@ -14,8 +14,8 @@ from agents.speakers import AGENTS
 from bus.errors import IdentityError
 from bus.identities import SUFFIX, KeyFolder
 from contracts.catalogue import CATALOGUE
-from ops.cli import UNUSABLE, complain
 from ops.errors import OpsError, SeatError
+from ops.exits import UNUSABLE, complain
 from ops.seats.book import Seat, checked_kinds, checked_name, keep_seat, read_seats
 from ops.seats.stage import speaker_of
 
