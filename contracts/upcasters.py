@@ -1,17 +1,20 @@
-"""Old events told in today's words.
+"""Old events told in today's words, and today's in those of an older version.
 
 A released kind@version never changes, and stored bytes are never rewritten. When a fact gains a meaning,
-its class takes the next version and here stands the pure function from the old JSON to the new. Reading
-walks the chain: version 1 → 2 → … → today, then validates.
+its class takes the next version and here stand two pure functions: one from the old JSON to the new, one back. Reading
+walks the chain up: version 1 → 2 → … → today, then validates. Replay walks it down: what is decided today is told as
+the version of the log would have told it, and compared.
 
 A worked example, told as a story. ``presence.agent_faulted`` version 1 said who stumbled over which event
 and with what error. That sent people searching, so version 2 also says *where* in the code it was raised.
-Logs written before cannot know; `_agent_faulted_2` says so in plain words instead of guessing.
+Logs written before cannot know; `_agent_faulted_2` says so in plain words instead of guessing, and
+`_agent_faulted_as_1` leaves it out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -22,11 +25,29 @@ from contracts.errors import CatalogueError, MalformedEventError
 from contracts.event import Event
 
 Fields = Mapping[str, Any]
-Upcaster = Callable[[Fields], dict[str, Any]]
+Telling = Callable[[Fields], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From one version of a kind to the next, and back."""
+
+    up: Telling
+    """Fields of the version before → fields of this one."""
+    down: Telling
+    """Fields of this version → as the version before would have told the same."""
+
+
+def _without(fields: Fields, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 def _agent_faulted_2(old: Fields) -> dict[str, Any]:
     return {**old, "where": "not recorded by version 1"}
+
+
+def _agent_faulted_as_1(new: Fields) -> dict[str, Any]:
+    return _without(new, "where")
 
 
 def _in_laboratory(old: Fields, **told: Any) -> dict[str, Any]:
@@ -43,6 +64,12 @@ def _campaign_started_2(old: Fields) -> dict[str, Any]:
     return _in_laboratory(old, calibration_interval_days=0.0)
 
 
+def _campaign_started_as_1(new: Fields) -> dict[str, Any]:
+    plan = new["plan"]
+    laboratory = _without(plan["laboratory"], "calibration_interval_days", "max_deviation")
+    return {**new, "plan": {**plan, "laboratory": laboratory}}
+
+
 def _campaign_started_3(old: Fields) -> dict[str, Any]:
     """Before version 3 nobody scanned standards, measured again or put answers to people."""
     told = _in_laboratory(old, standard="")
@@ -50,6 +77,12 @@ def _campaign_started_3(old: Fields) -> dict[str, Any]:
         triage = {"rescans_per_sample": 0, "rescan_hours_per_day": 0.0, "reviews_per_day": 0}
         told["plan"] = {**plan, "triage": triage}
     return told
+
+
+def _campaign_started_as_2(new: Fields) -> dict[str, Any]:
+    plan = _without(new["plan"], "triage")
+    laboratory = _without(plan["laboratory"], "standard", "standard_interval_days")
+    return {**new, "plan": {**plan, "laboratory": laboratory}}
 
 
 UNTOLD = ("weight_fraction_su", "cell_su", "pseudo_cubic_su", "size_nm", "size_su_nm", "in_prediction_set", "texture",
@@ -66,30 +99,41 @@ def _analysis_2(old: Fields) -> dict[str, Any]:
     return {**old, "analysis": {**analysis, "phases": phases, "missing": None, "doubtful": []}}
 
 
+def _analysis_as_1(new: Fields) -> dict[str, Any]:
+    if (analysis := new["analysis"]) is None:
+        return dict(new)
+    phases = [_without(phase, "members", *UNTOLD) for phase in analysis["phases"]]
+    return {**new, "analysis": {**_without(analysis, "missing", "doubtful"), "phases": phases}}
+
+
 def _standard_measured_2(old: Fields) -> dict[str, Any]:
     """Before version 2 nobody asked the shapes of a standard's lines."""
     return {**old, "axial": None, "axial_su": None}
 
 
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType(
+def _standard_measured_as_1(new: Fields) -> dict[str, Any]:
+    return _without(new, "axial", "axial_su")
+
+
+STEPS: Mapping[tuple[str, int], Step] = MappingProxyType(
     {
-        ("presence.agent_faulted", 2): _agent_faulted_2,
-        ("campaign.started", 2): _campaign_started_2,
-        ("campaign.started", 3): _campaign_started_3,
-        ("diffraction.phases_identified", 2): _analysis_2,
-        ("diffraction.analysis_flagged", 2): _analysis_2,
-        ("diffraction.standard_measured", 2): _standard_measured_2,
+        ("presence.agent_faulted", 2): Step(_agent_faulted_2, _agent_faulted_as_1),
+        ("campaign.started", 2): Step(_campaign_started_2, _campaign_started_as_1),
+        ("campaign.started", 3): Step(_campaign_started_3, _campaign_started_as_2),
+        ("diffraction.phases_identified", 2): Step(_analysis_2, _analysis_as_1),
+        ("diffraction.analysis_flagged", 2): Step(_analysis_2, _analysis_as_1),
+        ("diffraction.standard_measured", 2): Step(_standard_measured_2, _standard_measured_as_1),
     }
 )
-"""(kind, version it leads to) → the step from the version before."""
+"""(kind, version it leads to) → the step from the version before, and back."""
 
 
 def _check_steps() -> None:
     """Every kind past version 1 has each of its steps, and no step leads nowhere."""
     wanted = {(k, v) for k, cls in CATALOGUE.items() for v in range(2, cls.version + 1)}
-    if wanted != set(UPCASTERS):
+    if wanted != set(STEPS):
         raise CatalogueError(
-            f"Expected one upcaster for each step {sorted(wanted)}, got {sorted(UPCASTERS)}: "
+            f"Expected one step for each version {sorted(wanted)}, got {sorted(STEPS)}: "
             "write the missing one or drop the stray one."
         )
 
@@ -107,7 +151,25 @@ def upcast(kind: str, version: int, fields: Fields) -> dict[str, Any]:
     newest = event_class(kind, version)
     told = dict(fields)
     for step in range(version + 1, newest.version + 1):
-        told = UPCASTERS[kind, step](told)
+        told = STEPS[kind, step].up(told)
+    return told
+
+
+def told_as(kind: str, version: int, fields: Fields) -> dict[str, Any]:
+    """The fields of an event of the newest version, as `version` would have told it.
+
+    Args:
+        kind: of the event.
+        version: an older one, or the newest.
+        fields: as JSON holds them, of the newest version.
+
+    Raises:
+        UnknownKindError: no class is filed under `kind`.
+        FutureVersionError: `version` is newer than the newest that is known.
+    """
+    told = dict(fields)
+    for step in range(event_class(kind, version).version, version, -1):
+        told = STEPS[kind, step].down(told)
     return told
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -23,7 +22,7 @@ from contracts.event import Event
 from contracts.presence import AgentFaulted, AgentStarted, AgentStopped
 from contracts.review import ReviewDecided
 from contracts.synthesis import FurnaceNotCalibrated, StepCompleted, StepFailed
-from contracts.upcasters import read_event
+from contracts.upcasters import read_event, told_as
 
 AT_ITS_END = "the campaign has ended"
 """Reason with which agents stop when everything is at rest."""
@@ -67,18 +66,9 @@ class Entry:
         then = orjson.loads(self.body)
         before = int(then["dataschema"].rpartition(":")[2])
         if self.kind == remade.type and before < remade.data.version:
-            words = _in_words_of(then["data"], orjson.loads(encode(remade))["data"])
+            words = told_as(self.kind, before, orjson.loads(encode(remade))["data"])
             remade = remade.model_copy(update={"data": read_event(self.kind, before, words)})
         return canonical(remade)
-
-
-def _in_words_of(then: Any, now: Any) -> Any:
-    """Of a value, what an older one of its kind has words for."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        return {key: _in_words_of(then[key], value) for key, value in now.items() if key in then}
-    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        return [_in_words_of(one, other) for one, other in zip(then, now, strict=True)]
-    return now
 
 
 def canonical(envelope: Envelope) -> bytes:

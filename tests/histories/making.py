@@ -24,7 +24,7 @@ from contracts.diffraction import StandardMeasured
 from contracts.errors import InstrumentError
 from contracts.instruments import ReviewAnswer, ReviewQuestion, ScanRequest, StepReport
 from contracts.materials import ArtifactRef
-from contracts.upcasters import UNTOLD
+from contracts.upcasters import told_as
 from ops.clock import RealClock
 from ops.lab import Outcome, run
 from ops.order import Order
@@ -39,8 +39,6 @@ from simulators.world.structures import perovskite
 from simulators.world.vial import Contents, TruePhase
 from tests.histories.arithmetic import arithmetic, one_thread
 from tests.histories.kept import History
-
-Change = Callable[[dict[str, Any]], None]
 
 WHOLE = {
     "planner": {"initial": 8, "batch": 2, "pool": 100},
@@ -168,53 +166,12 @@ MAKINGS = {
 # growing old ------------------------------------------------------------------------------------------------
 
 
-def _before_where(data: dict[str, Any]) -> None:
-    del data["where"]
-
-
-def _before_calibrations(data: dict[str, Any]) -> None:
-    for name in ("calibration_interval_days", "max_deviation"):
-        data["plan"]["laboratory"].pop(name, None)
-
-
-def _before_triage(data: dict[str, Any]) -> None:
-    data["plan"].pop("triage")
-    for name in ("standard", "standard_interval_days"):
-        data["plan"]["laboratory"].pop(name)
-
-
-def _before_uncertainties(data: dict[str, Any]) -> None:
-    if (analysis := data["analysis"]) is None:
-        return
-    for name in ("missing", "doubtful"):
-        del analysis[name]
-    for phase in analysis["phases"]:
-        for name in ("members", *UNTOLD):
-            del phase[name]
-
-
-def _before_shapes(data: dict[str, Any]) -> None:
-    del data["axial"], data["axial_su"]
-
-
-AGEING: Mapping[tuple[str, int], Change] = {
-    ("presence.agent_faulted", 2): _before_where,
-    ("campaign.started", 2): _before_calibrations,
-    ("campaign.started", 3): _before_triage,
-    ("diffraction.phases_identified", 2): _before_uncertainties,
-    ("diffraction.analysis_flagged", 2): _before_uncertainties,
-    ("diffraction.standard_measured", 2): _before_shapes,
-}
-"""(kind, version) → how the version before told it; each step of `contracts.upcasters` backwards."""
-
-
 def aged(payload: bytes) -> bytes:
     """An event as its first version told it."""
     document = orjson.loads(payload)
-    head, _, version = document["dataschema"].rpartition(":")
-    for step in range(int(version), 1, -1):
-        AGEING[document["type"], step](document["data"])
-    return orjson.dumps(document | {"dataschema": f"{head}:1"})
+    head, _, _ = document["dataschema"].rpartition(":")
+    data = told_as(document["type"], 1, document["data"])
+    return orjson.dumps(document | {"dataschema": f"{head}:1", "data": data})
 
 
 # recording --------------------------------------------------------------------------------------------------

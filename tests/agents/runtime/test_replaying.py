@@ -22,11 +22,11 @@ from contracts.review import ReviewDecided
 from contracts.scheduling import RunScheduled
 from contracts.synthesis import SampleSynthesised, StepCompleted, StepStarted
 from contracts.trust import CandidateCleared
+from contracts.upcasters import told_as
 from tests.agents.lab import House
 from tests.agents.reliving import past_of, prepared, relived
 from tests.agents.test_ring import build
 from tests.agents.world import World
-from tests.histories.making import AGEING
 
 
 def eventful() -> tuple[World, House]:
@@ -307,7 +307,7 @@ async def test_an_answer_that_an_older_version_told_is_compared_in_its_own_words
         if b'"diffraction.phases_identified"' in stored.payload
     )
     document = orjson.loads(payload)
-    AGEING["diffraction.phases_identified", 2](document["data"])
+    document["data"] = told_as("diffraction.phases_identified", 1, document["data"])
     document["dataschema"] = document["dataschema"].removesuffix("2") + "1"
     for changed in (False, True):
         document["data"]["analysis"]["r_wp"] += 0.25 * changed
