@@ -8,11 +8,11 @@ import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from itertools import chain, groupby
-from typing import Any
 
 from nats.aio.msg import Msg
 
 from bus.admitting import Admission, Admitted, People
+from bus.consumers import Consumers
 from bus.correlating import frame
 from bus.errors import (
     BusError,
@@ -32,14 +32,12 @@ from bus.signing import split
 from bus.subjects import EVERY_ROLL, campaign_filter, dead_letters, filters, is_dead_letter
 from bus.subscription import Durable, JetStreamSubscription
 from bus.switchboard import Keys, Switchboard
-from bus.topology import DEFAULT_MAX_BYTES, STREAM, check_stream, consumer_settings, stream_settings
+from bus.topology import DEFAULT_MAX_BYTES, STREAM, check_stream, stream_settings
 from bus.wire import API, ApiError, Inbox, Wire
 from contracts.envelope import Envelope
 from contracts.event import Event
 from contracts.presence import SpeakersListed
 
-REMAKE = 5
-"""How often a consumer is made anew that comes with another one's memory."""
 _NOT_FOUND = 404
 _MISSING = "404"
 OWN = 8192
@@ -54,6 +52,7 @@ class JetStreamBus:
     """A bus on a NATS server with JetStream.
 
     Attributes:
+        consumers: who is sent the log, and how far they have come.
         highest: the highest sequence that the server has acknowledged to us.
         admission: which messages are events.
         said: places of what was said over this bus since somebody has looked last.
@@ -63,6 +62,7 @@ class JetStreamBus:
     def __init__(self, board: Switchboard, blobs: Blobs, people: People | None = None) -> None:
         self.board = board
         self.blobs = blobs
+        self.consumers = Consumers(board.wire)
         self.highest = 0
         self.admission = Admission(people)
         self.said = set[int]()
@@ -262,68 +262,14 @@ class JetStreamBus:
     async def subscribe(self, durable: str, campaign: str, kinds: Collection[type[Event]]) -> JetStreamSubscription:
         """Goes on after what was acknowledged; see `bus.protocol.Bus`."""
         who = Durable(durable, campaign)
-        subscription = JetStreamSubscription(self, await self.board.of(who.speaker), who, filters(campaign, kinds))
+        wire, subjects = await self.board.of(who.speaker), filters(campaign, kinds)
+        subscription = JetStreamSubscription(self, self.consumers, wire, who, subjects)
         await subscription.begin()
         return subscription
 
-    async def make_consumer(self, durable: str, subjects: list[str], floor: int, wire: Wire | None = None) -> None:
-        """A durable consumer of what comes after `floor`, in place of any of that name.
-
-        A server that was killed while it made a consumer denies that there is one, and gives the next of that name the
-        forgotten one's memory: what it had been sent would never come again. That one is deleted in turn.
-
-        Raises:
-            BusError: the server cannot make one that begins there.
-        """
-        wire = wire or self.wire
-        settings = consumer_settings(durable, subjects, start=floor + 1 if floor else None)
-        for _ in range(REMAKE):
-            with contextlib.suppress(ApiError):  # there may be none
-                await wire.api(f"CONSUMER.DELETE.{STREAM}.{durable}")
-            if await self._create_consumer(wire, durable, settings) <= floor:
-                return
-        raise BusError(
-            f"Expected a consumer {durable} that begins after {floor}, got one with the memory of another {REMAKE} "
-            "times. Stop the broker, and start it again."
-        )
-
-    @staticmethod
-    async def _create_consumer(wire: Wire, durable: str, settings: dict[str, Any]) -> int:
-        """Makes it, and gives the last place that it takes for acknowledged or sent."""
-        try:
-            told = await wire.api(
-                f"CONSUMER.CREATE.{STREAM}.{durable}", {"stream_name": STREAM, "config": settings, "action": "create"}
-            )
-        except ApiError as error:
-            raise BusError(
-                f"Expected the broker to deliver the log to {durable}, got: {error}. If the stream {STREAM} is gone, "
-                "stop the lab and restore it with athanor ledger repair."
-            ) from error
-        return max(int(told[what]["stream_seq"]) for what in ("ack_floor", "delivered"))
-
     async def acknowledged(self, durable: str) -> int:
-        """Sequence up to which `durable` has acknowledged everything."""
-        return (await self.position(durable))[0]
-
-    async def position(self, durable: str) -> tuple[int, int]:
-        """Last sequences that a durable consumer has acknowledged without a break, and that it was sent."""
-        try:
-            told = await self.wire.api(f"CONSUMER.INFO.{STREAM}.{durable}")
-        except ApiError as error:
-            if error.code == _NOT_FOUND:
-                return 0, 0
-            raise
-        return int(told["ack_floor"]["stream_seq"]), int(told["delivered"]["stream_seq"])
-
-    async def pending(self, durable: str) -> int:
-        """How many events wait for a durable consumer: not yet sent to it, or sent and not acknowledged."""
-        try:
-            told = await self.wire.api(f"CONSUMER.INFO.{STREAM}.{durable}")
-        except ApiError as error:
-            if error.code == _NOT_FOUND:
-                return 0
-            raise
-        return int(told["num_pending"]) + int(told["num_ack_pending"])
+        """Sequence up to which `durable` has acknowledged everything; see `bus.protocol.Bus`."""
+        return await self.consumers.acknowledged(durable)
 
     async def read(
         self, campaign: str | None = None, start: int = 1, stop: int | None = None

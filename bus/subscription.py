@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from nats.aio.msg import Msg
 
+from bus.admitting import Admitted
+from bus.consumers import Consumers
 from bus.errors import BusError, UndecodableEventError
 from bus.protocol import MAX_PAYLOAD, Delivery, Recorded
 from bus.pulling import NANOSECONDS, ConsumerGoneError, Place, position_of, pull
 from bus.wire import Inbox, Wire
-
-if TYPE_CHECKING:
-    from bus.jetstream import JetStreamBus
 
 STILL_WORKING = 20.0
 """Seconds between the signs of life that keep unacknowledged deliveries ours."""
@@ -43,6 +42,25 @@ class Durable:
     def speaker(self) -> str:
         """Whose it is: ``<campaign>-<agent>`` is the agent's."""
         return self.name.removeprefix(f"{self.campaign}-")
+
+
+class Reception(Protocol):
+    """What becomes of the messages that a consumer is sent."""
+
+    on_refused: Callable[[UndecodableEventError], None]
+    """Told of each that is no event."""
+
+    async def admit(self, sequence: int, subject: str, payload: bytes) -> Admitted:
+        """The event in a message.
+
+        Raises:
+            UndecodableEventError: it is none, or nobody may take it for one.
+        """
+        ...
+
+    async def set_aside(self, durable: Durable, payload: bytes, headers: dict[str, str]) -> None:
+        """Copies bytes to the dead-letter subject of a durable consumer."""
+        ...
 
 
 class JetStreamDelivery:
@@ -75,8 +93,11 @@ class JetStreamSubscription:
     break. What was delivered before then comes once more.
     """
 
-    def __init__(self, bus: JetStreamBus, wire: Wire, durable: Durable, subjects: list[str]) -> None:
-        self._bus, self._wire, self._durable, self._subjects = bus, wire, durable, subjects
+    def __init__(
+        self, reception: Reception, consumers: Consumers, wire: Wire, durable: Durable, subjects: list[str]
+    ) -> None:
+        self._reception, self._consumers = reception, consumers
+        self._wire, self._durable, self._subjects = wire, durable, subjects
         self._inbox = Inbox(wire.client)
         self._outstanding: dict[int, str] = {}
         self._last = 0
@@ -93,8 +114,8 @@ class JetStreamSubscription:
         """
         await self._inbox.close()
         mine = min(self._outstanding, default=self._last + 1) - 1
-        floor = max(await self._bus.acknowledged(self._durable.name), mine)
-        await self._bus.make_consumer(self._durable.name, self._subjects, floor, self._wire)
+        floor = max(await self._consumers.acknowledged(self._durable.name), mine)
+        await self._consumers.make(self._durable.name, self._subjects, floor, self._wire)
         self._inbox, self._expected = await Inbox.open(self._wire.client), 1
         if self._beating is None:
             self._beating = asyncio.create_task(self._beat())
@@ -151,7 +172,7 @@ class JetStreamSubscription:
         once more, which is what consumers are prepared for.
         """
         while True:
-            floor, delivered = await self._bus.position(self._durable.name)
+            floor, delivered = await self._consumers.position(self._durable.name)
             if floor >= sequence or delivered < sequence:
                 return
             if await self._wire.ask_once(reply, b"+ACK") is not None:
@@ -164,7 +185,7 @@ class JetStreamSubscription:
 
     async def set_aside(self, payload: bytes, sequence: int, event_id: str, reason: str) -> None:
         """Copies bytes to the dead-letter subject, once; of what leaves no room for the reason, the place alone."""
-        await self._bus.set_aside(
+        await self._reception.set_aside(
             self._durable,
             payload if len(payload) <= MAX_PAYLOAD else b"",
             {
@@ -236,11 +257,11 @@ class JetStreamSubscription:
         """The delivery in a message; none for what is no event, which is set aside."""
         self._outstanding[place.sequence], self._last = message.reply, max(self._last, place.sequence)
         try:
-            admitted = await self._bus.admit(place.sequence, message.subject, message.data)
+            admitted = await self._reception.admit(place.sequence, message.subject, message.data)
         except UndecodableEventError as error:
             await self.set_aside(message.data, place.sequence, "", error.reason)
             await self.confirm(((message.reply, place.sequence),))
-            self._bus.on_refused(error)
+            self._reception.on_refused(error)
             return None
         recorded = Recorded(
             place.sequence, message.subject, admitted.envelope, message.data, place.stored_at, signed=admitted.signed

@@ -25,7 +25,7 @@ async def look(bus: JetStreamBus, durables: Mapping[str, str], observatory: Obse
     """
     for agent, durable in durables.items():
         with suppress(BusError, ApiError):  # a broker that is away or forbids it is told elsewhere; the next look comes
-            observatory.queued(agent, await bus.pending(durable))
+            observatory.queued(agent, await bus.consumers.pending(durable))
 
 
 async def keep_looking(bus: JetStreamBus, durables: Mapping[str, str], observatory: Observatory) -> None:

@@ -85,7 +85,7 @@ async def main(events: int = EVENTS) -> None:
         for first in range(0, events, AT_ONCE):
             batch = range(first, min(first + AT_ONCE, events))
             await asyncio.gather(*(bus.publish(envelope(lost(n), n=n, campaign=CAMPAIGN)) for n in batch))
-        await bus.make_consumer(f"{CAMPAIGN}-mourner", filters(CAMPAIGN, [SampleLost]), events)
+        await bus.consumers.make(f"{CAMPAIGN}-mourner", filters(CAMPAIGN, [SampleLost]), events)
         whole, whole_read, memory = await _restart(bus, None)
         first, first_read, _ = await _restart(bus, Snapshots(folder / "snapshots"))
         tail, tail_read, same = await _restart(bus, Snapshots(folder / "snapshots"))

@@ -188,7 +188,7 @@ def test_each_loss_is_found(now: dict[str, Any], acknowledged: int, words: str) 
 async def test_a_consumer_that_pushes_is_removed_and_told(bus: JetStreamBus) -> None:
     """What would deliver events to an instrument by itself is gone soon, with an alarm; what is asked for stays."""
     furnace = "instruments.furnace-1.question"
-    await bus.make_consumer("test-robot", ["lab.>"], 0)
+    await bus.consumers.make("test-robot", ["lab.>"], 0)
     config = {"durable_name": "evil", "deliver_subject": furnace, "deliver_policy": "new", "ack_policy": "none"}
     await bus.wire.api("CONSUMER.DURABLE.CREATE.LEDGER.evil", {"stream_name": "LEDGER", "config": config})
     watching = guarded(bus)

@@ -148,7 +148,7 @@ async def test_other_programs_find_the_trace_in_the_header(server: EmbeddedServe
 async def comes_to(bus: JetStreamBus, durable: str, expected: int) -> None:
     """Returns when so many wait; the server counts an event as sent before it counts it as unacknowledged."""
     async with asyncio.timeout(120):
-        while (waiting := await bus.pending(durable)) != expected:
+        while (waiting := await bus.consumers.pending(durable)) != expected:
             assert waiting < 6
             await asyncio.sleep(0.01)
 
@@ -156,7 +156,7 @@ async def comes_to(bus: JetStreamBus, durable: str, expected: int) -> None:
 async def test_what_waits_for_a_consumer_is_counted(server: EmbeddedServer, tmp_path: Path) -> None:
     """Nothing for a consumer that is not there; what is neither acknowledged nor sent for one that is."""
     bus = await JetStreamBus.connect(server.url, BlobStore(tmp_path / "b"))
-    assert await bus.pending("d") == 0
+    assert await bus.consumers.pending("d") == 0
     subscription = await bus.subscribe("d", "test", [SampleLost])
     for n in range(5):
         await bus.publish(envelope(lost(n), n=n))

@@ -85,7 +85,7 @@ async def test_nothing_behind_the_end_is_a_gap(bus: JetStreamBus) -> None:  # no
 async def test_times_are_those_of_the_server_to_the_nanosecond(bus: JetStreamBus) -> None:  # noqa: F811  the fixture
     """The time of a message is what a consumer is told, in every digit: the ledger hashes it."""
     await pour(bus, 0, 50)
-    await bus.make_consumer("d", ["lab.>"], 0)
+    await bus.consumers.make("d", ["lab.>"], 0)
     ask = json.dumps({"batch": 50, "no_wait": True}).encode()
     inbox = bus.wire.client.new_inbox()
     subscription = await bus.wire.client.subscribe(inbox)
