@@ -18,10 +18,11 @@ from typing import Any, ParamSpec, TypeVar
 from agents.agent import MOMENT, Agent
 from agents.errors import SeatTakenError
 from agents.runtime.lab import Lab, moment_of
-from agents.runtime.parked import ParkedWork, Shelf
+from agents.runtime.parked import ParkedWork
 from agents.runtime.reacting import ATTEMPTS, BACKOFF, Reacting, Reactor
 from agents.runtime.recalling import Recall
 from agents.runtime.seats import Seat, Work
+from agents.runtime.shelf import Shelf
 from agents.runtime.snapshots import Anchor, Snapshots, chained
 from agents.runtime.taking_up import TakingUp
 from agents.runtime.voice import Voice

@@ -19,8 +19,9 @@ from typing import Any
 from agents.agent import MOMENT, Agent, Reaction
 from agents.errors import ReplayDivergedError, SeatTakenError
 from agents.runtime.lab import Lab, moment_of
-from agents.runtime.parked import Shelf, fault_name
+from agents.runtime.parked import fault_name
 from agents.runtime.seats import Seat, Work
+from agents.runtime.shelf import Shelf
 from agents.runtime.troubles import PATIENCE, advice, pause_before, same_trouble, trouble_in
 from agents.runtime.voice import Voice
 from bus.protocol import Recorded

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from agents.runtime.lab import Lab
-from agents.runtime.parked import Shelf
 from agents.runtime.seats import Seat
+from agents.runtime.shelf import Shelf
 from agents.runtime.snapshots import Anchor, MemorySnapshot, Snapshots, VoiceSnapshot
 from agents.runtime.voice import Voice
 
@@ -47,7 +47,7 @@ class Recall:
         """
         for seat in self.seats:
             for snapshot in self.snapshots.read(seat.name, MemorySnapshot):
-                reason = await self._doubt(snapshot, floors[seat.name]) or snapshot.put_into(seat)
+                reason = await self._doubt(snapshot, floors[seat.name]) or seat.restore(snapshot)
                 if not reason:
                     self._kept[seat.name] = snapshot.complete
                     break
@@ -99,7 +99,7 @@ class Recall:
 
     def _draft(self, seat: Seat) -> None:
         starts = seat.starts + (seat.subscription is not None)  # with the start of this life, if it is on record
-        draft = MemorySnapshot.of(seat, self.lab.campaign, self.lab.code_version, starts)
+        draft = seat.snapshot(self.lab.campaign, self.lab.code_version, starts)
         if not seat.open and seat.place >= seat.heard_of:
             # an agent that seldom hears anything must not hold the others back: it has missed nothing
             draft = draft.model_copy(update={"complete": max(seat.place, self.voice.complete)})

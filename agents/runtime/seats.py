@@ -7,9 +7,11 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from agents.agent import Agent
 from agents.memory import Memory
-from agents.runtime.snapshots import START, Anchor
+from agents.runtime.snapshots import START, Anchor, MemorySnapshot, schema_of
 from bus.protocol import Delivery, Recorded, Subscription
 from contracts.presence import WorkTakenUp
 
@@ -76,6 +78,46 @@ class Seat:
         born = copy.copy(self.agent)
         born.memory = self._blank.fork()
         return born
+
+    def snapshot(self, campaign: str, code_version: str, starts: int) -> MemorySnapshot:
+        """Its memory as it is now, and how it came about.
+
+        Args:
+            campaign: the campaign that it works for.
+            code_version: of the code that folds.
+            starts: how often the agent has started, this life included if it is on record.
+        """
+        memory = self.agent.memory
+        return MemorySnapshot(
+            campaign=campaign,
+            agent=self.name,
+            code_version=code_version,
+            schema_sha256=schema_of(type(memory)),
+            anchor=self.anchor,
+            complete=self.place,
+            folded=self.folded,
+            chain=self.chain,
+            starts=starts,
+            memory_sha256=memory.digest(),
+            memory=memory.model_dump_json(),
+        )
+
+    def restore(self, snapshot: MemorySnapshot) -> str:
+        """Takes its memory back; why not, if that cannot be."""
+        kind = type(self.agent.memory)
+        if snapshot.schema_sha256 != schema_of(kind):
+            return "the agent's memory is made of other parts now"
+        try:
+            memory = kind.model_validate_json(snapshot.memory)
+        except ValidationError as error:
+            return f"its memory cannot be read: {error}"
+        if memory.digest() != snapshot.memory_sha256:
+            return "its memory is not the one that its digest names"
+        self.agent.memory = memory
+        self.folded, self.chain = snapshot.folded, snapshot.chain
+        self.place, self.anchor = snapshot.place, snapshot.anchor
+        self.starts = max(self.starts, snapshot.starts)
+        return ""
 
     def expects(self, recorded: Recorded) -> None:
         """An event is on its way to it."""

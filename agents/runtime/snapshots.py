@@ -14,18 +14,15 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from agents.memory import Memory
 from agents.runtime.parked import ParkedWork
 from bus.protocol import Recorded
-
-if TYPE_CHECKING:
-    from agents.runtime.seats import Seat
 
 EVERY = 500
 """Events in the log between two snapshots of a memory."""
@@ -90,40 +87,6 @@ class MemorySnapshot(BaseModel):
     def place(self) -> int:
         """Place of the last event that went in."""
         return self.anchor.sequence if self.anchor else 0
-
-    @classmethod
-    def of(cls, seat: Seat, campaign: str, code_version: str, starts: int) -> MemorySnapshot:
-        """The memory of a seat as it is now."""
-        memory = seat.agent.memory
-        return cls(
-            campaign=campaign,
-            agent=seat.name,
-            code_version=code_version,
-            schema_sha256=schema_of(type(memory)),
-            anchor=seat.anchor,
-            complete=seat.place,
-            folded=seat.folded,
-            chain=seat.chain,
-            starts=starts,
-            memory_sha256=memory.digest(),
-            memory=memory.model_dump_json(),
-        )
-
-    def put_into(self, seat: Seat) -> str:
-        """Gives a seat its memory back; why not, if it cannot be."""
-        kind = type(seat.agent.memory)
-        if self.schema_sha256 != schema_of(kind):
-            return "the agent's memory is made of other parts now"
-        try:
-            memory = kind.model_validate_json(self.memory)
-        except ValidationError as error:
-            return f"its memory cannot be read: {error}"
-        if memory.digest() != self.memory_sha256:
-            return "its memory is not the one that its digest names"
-        seat.agent.memory = memory
-        seat.folded, seat.chain, seat.place, seat.anchor = self.folded, self.chain, self.place, self.anchor
-        seat.starts = max(seat.starts, self.starts)
-        return ""
 
 
 class VoiceSnapshot(BaseModel):

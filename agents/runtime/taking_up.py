@@ -12,9 +12,10 @@ from uuid import UUID
 from agents.agent import MOMENT, Agent
 from agents.memory import Memory
 from agents.runtime.lab import Lab, moment_of
-from agents.runtime.parked import ParkedWork, Shelf
+from agents.runtime.parked import ParkedWork
 from agents.runtime.reacting import Reacting
 from agents.runtime.seats import Seat, Work
+from agents.runtime.shelf import Shelf
 from agents.runtime.voice import Voice
 from bus.protocol import Recorded
 from contracts.event import Event

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agents.runtime.seats import Seat, Work
+from agents.runtime.snapshots import Anchor
 from bus.protocol import Recorded
-from tests.agents.toys import Splitter
+from tests.agents.toys import Splitter, Waiter
 from tests.contracts.examples import EPOCH
 from tests.promises.bus_promises import envelope, lost
 
@@ -76,3 +79,35 @@ async def test_what_was_held_up_is_acknowledged_together_and_in_order() -> None:
 async def test_what_is_new_is_left_to_the_agent() -> None:
     """Later events are folded and reacted to."""
     assert not await Seat(Splitter(), 0, place=7).heard_again(Parcel(8))
+
+
+def test_a_memory_goes_into_a_snapshot_and_back() -> None:
+    """What another life kept is what this one has: memory, place, digest over the past, and the starts of both."""
+    before, after = Seat(Waiter(), 0), Seat(Waiter(), 0, starts=1)
+    before.agent.fold(lost(3))
+    before.folded, before.place, before.chain = 1, 3, "0" * 64
+    before.anchor = Anchor.of(Parcel(3).recorded)
+    kept = before.snapshot("test", "0.0.0", 4)
+    assert after.restore(kept) == ""
+    assert after.agent.memory == before.agent.memory != Waiter().memory
+    assert (after.folded, after.place, after.chain, after.anchor) == (1, 3, "0" * 64, before.anchor)
+    assert after.starts == 4
+    assert after.snapshot("test", "0.0.0", 4) == kept
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"schema_sha256": "0" * 64}, "made of other parts"),
+        ({"memory": "{"}, "cannot be read"),
+        ({"memory_sha256": "0" * 64}, "not the one that its digest names"),
+    ],
+)
+def test_a_memory_that_cannot_be_taken_back_leaves_the_seat_alone(changes: dict[str, str], reason: str) -> None:
+    """The reason is told, and the agent goes on as one that has heard of nothing."""
+    before, after = Seat(Waiter(), 0), Seat(Waiter(), 0)
+    before.agent.fold(lost(3))
+    before.folded, before.place = 1, 3
+    kept = before.snapshot("test", "0.0.0", 4).model_copy(update=changes)
+    assert reason in after.restore(kept)
+    assert (after.agent.memory, after.folded, after.place, after.starts) == (Waiter().memory, 0, 0, 0)
