@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, cast
 
 import pytest
@@ -15,9 +15,9 @@ from bus.wire import ApiError, Wire
 class Broker:
     """Answers each call of the API, and keeps what it was asked."""
 
-    def __init__(self, *, remembers: Iterator[int] = iter(()), error: int = 0) -> None:
+    def __init__(self, *, remembers: Iterable[int] = (), error: int = 0) -> None:
         self.asked: list[str] = []
-        self._remembers, self._error = remembers, error
+        self._remembers, self._error = iter(remembers), error
 
     async def api(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         self.asked.append(call.split(".")[1])
@@ -33,14 +33,14 @@ def consumers(broker: Broker) -> Consumers:
 
 async def test_one_with_the_memory_of_another_is_made_again() -> None:
     """It is deleted in turn until one begins where it should, and not once more."""
-    broker = Broker(remembers=iter((9, 9, 3)))
+    broker = Broker(remembers=(9, 9, 3))
     await consumers(broker).make("d", ["lab.>"], 3)
     assert broker.asked == ["DELETE", "CREATE"] * 3
 
 
 async def test_one_that_never_forgets_is_an_error() -> None:
     """A broker that gives the memory of another each time is told with what to do, and not asked for ever."""
-    broker = Broker(remembers=iter([9] * 100))
+    broker = Broker(remembers=[9] * 100)
     with pytest.raises(BusError, match=r"Expected a consumer d that begins after 3, got one .* Stop the broker"):
         await consumers(broker).make("d", ["lab.>"], 3)
     assert broker.asked == ["DELETE", "CREATE"] * REMAKE
