@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from science.pieces import Piece, Rounds, whole
-from science.surrogate.dataset import COMPONENTS, FOLDS, Dataset
+from science.surrogate.dataset import COMPONENTS, FOLDS, GATED, Dataset
 
 if TYPE_CHECKING:
     from science.trust.novelty import NoveltyModel
@@ -33,8 +33,6 @@ class Trained:
 
 def training(dataset: bytes, percentile: float) -> Rounds[Trained]:
     """The rounds of `tasks.train`."""
-    from science.trust.gate import GATED  # it brings no library along
-
     fitted = dict(
         zip(COMPONENTS, whole((yield tuple(Piece(fit_one, (dataset, name)) for name in COMPONENTS))), strict=True)
     )

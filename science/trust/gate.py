@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from science.generation.designs import Design
+from science.surrogate.dataset import GATED
 from science.trust.conformal import Interval, interval
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from science.trust.model import TrustModel
     from science.trust.novelty import Score
 
-GATED = ("lattice", "phase_fraction")
-"""Components whose intervals are gated."""
 VOTING = ("latent distance", "mahalanobis distance", "ensemble disagreement")
 """Scores that vote."""
 

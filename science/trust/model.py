@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from science.surrogate.archive import pack, unpack
 from science.surrogate.components import ComponentModel
-from science.surrogate.dataset import Dataset
+from science.surrogate.dataset import GATED, Dataset
 from science.surrogate.errors import ArtefactError
 from science.trust.ensemble import LAYERS, Ensemble
-from science.trust.gate import GATED
 from science.trust.novelty import NoveltyModel, fit_novelty
 
 Array = NDArray[np.float64]

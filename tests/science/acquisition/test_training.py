@@ -8,9 +8,8 @@ import pytest
 from science.acquisition.tasks import train
 from science.pieces import Piece
 from science.surrogate.components import fit_components
-from science.surrogate.dataset import Dataset
+from science.surrogate.dataset import GATED, Dataset
 from science.surrogate.errors import FitError, TooFewObservationsError
-from science.trust.gate import GATED
 from science.trust.model import fit_trust
 from tests.science.surrogate.labels import drawn, labelled
 

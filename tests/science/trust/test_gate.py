@@ -13,8 +13,9 @@ from sklearn.covariance import LedoitWolf
 
 from science.generation.designs import FEATURES
 from science.surrogate.components import ComponentModel
+from science.surrogate.dataset import GATED
 from science.trust.conformal import Interval, interval
-from science.trust.gate import GATED, VOTING, GateLimits, assess, decide
+from science.trust.gate import VOTING, GateLimits, assess, decide
 from science.trust.model import TrustModel
 from science.trust.novelty import _mahalanobis_left_out, _nearest
 from tests.science.generation.spaces import design

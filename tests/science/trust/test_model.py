@@ -7,8 +7,9 @@ import pytest
 
 from science.surrogate.archive import pack, unpack
 from science.surrogate.components import ComponentModel
+from science.surrogate.dataset import GATED
 from science.surrogate.errors import ArtefactError
-from science.trust.gate import GATED, assess
+from science.trust.gate import assess
 from science.trust.model import KIND, TrustModel
 from tests.science.surrogate.labels import drawn, fitted
 from tests.science.trust.trained import LIMITS, trained
