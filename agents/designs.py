@@ -21,7 +21,7 @@ from contracts.recipe import (
 from science.chemistry.ions import CHARGE, POWDERS
 from science.chemistry.weighing import weigh_out
 from science.constraints.checks import Limits
-from science.generation.designs import Design, Parts
+from science.designs import Design, Parts
 from science.generation.pool import Space
 
 CELSIUS = 273.15

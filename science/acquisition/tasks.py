@@ -13,7 +13,7 @@ import numpy as np
 
 from science.acquisition.objective import Objective
 from science.acquisition.training import Trained, training
-from science.generation.designs import Design
+from science.designs import Design
 from science.generation.pool import Space, feasible_pool, spread
 from science.pieces import Divisible, Rounds
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from science.chemistry.ions import A_RADII, B_RADII, CHARGE, tolerance_factor
-from science.generation.designs import Design
+from science.designs import Design
 
 HOT_FOR_BARIUM_IN_ALUMINA = 1350.0
 """°C above which barium eats an alumina crucible."""

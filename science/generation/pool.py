@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from science.constraints.checks import Limits, check, feasible
-from science.generation.designs import Array, Design, Parts
+from science.designs import Array, Design, Parts
 from science.generation.errors import EmptyPoolError, InfeasibleDesignError
 
 PROFILES = 8

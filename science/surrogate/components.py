@@ -17,7 +17,7 @@ import torch
 from botorch.models import SingleTaskGP
 from numpy.typing import NDArray
 
-from science.generation.designs import FEATURES, Design
+from science.designs import FEATURES, Design
 from science.surrogate import processes
 from science.surrogate.archive import pack, unpack
 from science.surrogate.dataset import COMPONENTS, Dataset

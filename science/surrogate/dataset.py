@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from science.generation.designs import Design
+from science.designs import Design
 from science.surrogate.errors import ArtefactError
 
 Array = NDArray[np.float64]

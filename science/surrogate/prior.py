@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from science.chemistry.solid_solutions import vegard
-from science.generation.designs import A_ORDER, B_ORDER
+from science.designs import A_ORDER, B_ORDER
 
 Array = NDArray[np.float64]
 

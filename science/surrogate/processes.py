@@ -26,7 +26,7 @@ from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.priors import LogNormalPrior
 from numpy.typing import NDArray
 
-from science.generation.designs import BOUNDS
+from science.designs import BOUNDS
 from science.surrogate.dataset import FOLDS
 from science.surrogate.errors import FitError
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from science.generation.designs import Design
+from science.designs import Design
 from science.surrogate.dataset import GATED
 from science.trust.conformal import Interval, interval
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
-from science.generation.designs import Design
+from science.designs import Design
 from science.surrogate.dataset import Dataset
 from science.surrogate.errors import TooFewObservationsError
 from science.surrogate.prior import prior_mean

@@ -12,7 +12,7 @@ import torch
 from botorch.acquisition import logei
 
 from science.acquisition.composite import SHORTLIST, Objective, Ranked, _shortlist, rank
-from science.generation.designs import Design
+from science.designs import Design
 from science.generation.pool import Pool, feasible_pool
 from science.surrogate.components import ComponentModel, fit_components
 from science.surrogate.dataset import COMPONENTS, Dataset

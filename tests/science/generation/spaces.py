@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from science.constraints.checks import Limits
-from science.generation.designs import A_ORDER, B_ORDER, Design
+from science.designs import A_ORDER, B_ORDER, Design
 from science.generation.pool import Space
 
 LIMITS = Limits(12, 3, {"Sn": 0.10}, (0.96, 1.04))

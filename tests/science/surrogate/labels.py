@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from science.chemistry.solid_solutions import vegard
-from science.generation.designs import Design
+from science.designs import Design
 from science.generation.pool import Space, feasible_pool
 from science.surrogate.components import ComponentModel, fit_components
 from science.surrogate.dataset import Dataset, Labelled

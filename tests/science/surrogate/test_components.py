@@ -14,7 +14,7 @@ import pytest
 from botorch.models.utils.assorted import check_min_max_scaling, check_standardization
 
 from science.chemistry.solid_solutions import vegard
-from science.generation.designs import FEATURES
+from science.designs import FEATURES
 from science.surrogate import processes
 from science.surrogate.archive import pack, unpack
 from science.surrogate.components import AT_ONCE, KIND, Component, ComponentModel, fit_components

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from science.generation.designs import FEATURES
+from science.designs import FEATURES
 from science.surrogate.dataset import COMPONENTS, Dataset, Labelled
 from science.surrogate.errors import ArtefactError
 from tests.science.generation.spaces import proposals

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
-from science.generation.designs import FEATURES
+from science.designs import FEATURES
 from science.surrogate.components import ComponentModel
 from science.surrogate.dataset import GATED
 from science.trust.conformal import Interval, interval

@@ -11,7 +11,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
 from science.constraints.checks import Limits
-from science.generation.designs import Design
+from science.designs import Design
 from science.surrogate.dataset import Dataset
 from science.surrogate.errors import TooFewObservationsError
 from science.trust.gate import VOTING

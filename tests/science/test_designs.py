@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from science.generation.designs import A_ORDER, BOUNDS, FEATURES
+from science.designs import A_ORDER, BOUNDS, FEATURES
 from science.generation.pool import feasible_pool
 from tests.science.generation.spaces import WILD, design
 
