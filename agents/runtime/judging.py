@@ -24,6 +24,9 @@ from contracts.presence import AgentFaulted
 STUMBLED = "the agent stumbled over it, and what a mistake of the program leaves undone is no decision"
 """Why something is not compared."""
 
+DECIDED_OTHERWISE = frozenset({Verdict.OTHER, Verdict.UNSAID, Verdict.NOT_REMADE, Verdict.UNANSWERED})
+"""What another version may well do. A reaction that raises, or an artefact that is gone, is a fault in any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
@@ -46,14 +49,22 @@ class Judge:
     Args:
         past: what happened.
         result: what came of it.
+        code_version: of the code that decides now; what other code decided otherwise is listed apart.
         keep_same: whether what is said again as it was is listed, too.
         unable: agent and reaction → why it cannot be re-made here.
     """
 
     def __init__(
-        self, past: Past, result: Replayed, *, keep_same: bool = False, unable: Mapping[tuple[str, str], str]
+        self,
+        past: Past,
+        result: Replayed,
+        code_version: str,
+        *,
+        keep_same: bool = False,
+        unable: Mapping[tuple[str, str], str],
     ) -> None:
         self.past, self.result, self.keep_same, self.unable = past, result, keep_same, unable
+        self.code_version = code_version
         self._seed = past.started.seed if past.started else 0
         self._reached: dict[str, int] = {}
         """Agent → place of the last event that one of its short reactions has dealt with, as the log shows."""
@@ -150,6 +161,18 @@ class Judge:
                 if not entry.remade:
                     self._missing(entry)
         result.differences.sort(key=lambda judged: judged.place)
+        if not self.keep_same:  # else another plan is asked about, and whatever differs is the answer
+            self._set_others_apart()
+
+    def _set_others_apart(self) -> None:
+        """Of what is decided otherwise, that which code of another version had decided."""
+        judged, self.result.differences = self.result.differences, []
+        for difference in judged:
+            decider = self.past.decider(difference.agent, difference.place)
+            if difference.verdict in DECIDED_OTHERWISE and decider not in ("", self.code_version):
+                self.result.by_others.append((decider, difference))
+            else:
+                self.result.differences.append(difference)
 
     def _was_due(self, judged: Judged, *, long: bool) -> bool:
         """Whether the log goes on past the place where this should stand.

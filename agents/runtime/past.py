@@ -150,6 +150,12 @@ class Past:
         elif isinstance(event, AgentStopped) and event.reason == AT_ITS_END:
             self.at_rest.add(event.agent)
 
+    def decider(self, agent: str, place: int) -> str:
+        """Version of the code that an agent decided with at a place; empty where it never said."""
+        said = [start for start in self.starts if start.agent == agent]
+        before = [start for start in said if start.sequence <= place]
+        return (before or said)[-1 if before else 0].code_version if said else ""
+
     def answer(self, key: str) -> Recorded | None:
         """What the world answered to a question; none if it never did."""
         entry = self.answers.get(key)

@@ -12,7 +12,7 @@ import asyncio
 import copy
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agents.agent import MOMENT, Agent
@@ -39,6 +39,20 @@ class _Claim:
     anchor: Anchor | None = None
 
 
+@dataclass(frozen=True)
+class Terms:
+    """How a past is lived again."""
+
+    code_version: str
+    """Of the code that decides now."""
+    at_once: int = 1
+    """Reactions that compute beside each other."""
+    change: Change | None = None
+    """Another plan, to see what it would change; what stays the same is listed then, too."""
+    unable: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Agent and reaction → why it cannot be re-made here."""
+
+
 class Replay:
     """One past, lived again by a crew.
 
@@ -46,24 +60,15 @@ class Replay:
         past: what happened.
         agents: who lives it again, with instruments that answer what was recorded.
         bench: what it lends them.
-        at_once: reactions that compute beside each other.
-        change: another plan, to see what it would change; what stays the same is listed then, too.
-        unable: agent and reaction → why it cannot be re-made here.
+        terms: how.
     """
 
-    def __init__(
-        self,
-        past: Past,
-        agents: Sequence[Agent[Any]],
-        bench: Recollection,
-        *,
-        at_once: int = 1,
-        change: Change | None = None,
-        unable: Mapping[tuple[str, str], str] | None = None,
-    ) -> None:
-        self.past, self.at_once, self.change = past, at_once, change
+    def __init__(self, past: Past, agents: Sequence[Agent[Any]], bench: Recollection, terms: Terms) -> None:
+        self.past, self.terms = past, terms
         self.result = Replayed()
-        self.judge = Judge(past, self.result, keep_same=change is not None, unable=unable or {})
+        self.judge = Judge(
+            past, self.result, terms.code_version, keep_same=terms.change is not None, unable=terms.unable
+        )
         self.seats = [Seat(agent, order) for order, agent in enumerate(agents)]
         self._hearers: dict[str, list[Seat]] = defaultdict(list)
         for seat in self.seats:
@@ -77,12 +82,13 @@ class Replay:
 
     # what memories are compared with -------------------------------------------------------------
 
-    def expect_snapshot(self, snapshot: MemorySnapshot, code_version: str) -> None:
+    def expect_snapshot(self, snapshot: MemorySnapshot) -> None:
         """Compares the memory with a snapshot when it comes to its place."""
         agent = next((s.agent for s in self.seats if s.name == snapshot.agent), None)
         if agent is None or not self.past.entries or snapshot.place > self.past.entries[-1].sequence:
             return
-        comparable = snapshot.code_version == code_version and snapshot.schema_sha256 == schema_of(type(agent.memory))
+        same_code = snapshot.code_version == self.terms.code_version
+        comparable = same_code and snapshot.schema_sha256 == schema_of(type(agent.memory))
         claim = _Claim(
             f"its snapshot at #{snapshot.place}",
             snapshot.memory_sha256 if comparable else "",
@@ -91,10 +97,10 @@ class Replay:
         )
         self._claims[snapshot.agent, snapshot.folded].append(claim)
 
-    def expect_starts(self, code_version: str) -> None:
+    def expect_starts(self) -> None:
         """Compares memories with what agents said of them when they started; those of other code are let be."""
         for start in self.past.starts:
-            if start.code_version == code_version and any(s.name == start.agent for s in self.seats):
+            if start.code_version == self.terms.code_version and any(s.name == start.agent for s in self.seats):
                 claim = _Claim(f"its start at #{start.sequence}", start.memory_sha256)
                 self._claims[start.agent, start.folded].append(claim)
 
@@ -143,7 +149,7 @@ class Replay:
                 begun = True
         if begun:
             await asyncio.sleep(0)  # what computes nothing ends here
-        while len(self._running) >= max(self.at_once, 1):
+        while len(self._running) >= max(self.terms.at_once, 1):
             await self._some_end()
 
     async def _some_end(self) -> None:
@@ -159,7 +165,7 @@ class Replay:
 
     def _as_if(self, recorded: Recorded) -> Envelope:
         """The event as it was, or as it would be with another plan; memories that hold the old one are changed."""
-        envelope, change = recorded.envelope, self.change
+        envelope, change = recorded.envelope, self.terms.change
         if change is None or recorded.sequence < change.since:
             return envelope
         for seat in self.seats:

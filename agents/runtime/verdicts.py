@@ -81,6 +81,8 @@ class Replayed:
     """Kind → decisions that were re-made and compared."""
     differences: list[Judged] = field(default_factory=list)
     """In the order of the log."""
+    by_others: list[tuple[str, Judged]] = field(default_factory=list)
+    """What code of another version, which stands beside it, decided otherwise; in the order of the log."""
     same: list[Judged] = field(default_factory=list)
     """What is said again as it was; only where that was asked for."""
     unfinished: list[Judged] = field(default_factory=list)

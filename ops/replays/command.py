@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from ops.errors import CampaignFileError, OpsError
 from ops.exits import FOUND_WANTING, UNUSABLE, complain
 from ops.replays.living import Lived, Look, read, relive_with_all_hands
 from ops.replays.rounding import rounding
-from ops.replays.telling import as_document, in_words, memory_document, sentence
+from ops.replays.telling import as_document, decided_by, in_words, memory_document, sentence
 from ops.replays.what_if import Fork, fork, tell_fork
 from ops.roll import people
 from ops.version import version
@@ -61,7 +62,12 @@ class Wish:
 
 
 def replay(wish: Wish) -> int:
-    """Lives a past again; 0 when all is as it was or a question was answered, 1 when not, 2 when there is no past."""
+    """Lives a past again.
+
+    Returns:
+        0 when all is as it was, or only other code decided otherwise, or a question was answered; 1 when not; 2 when
+        there is no past.
+    """
     try:
         lived, made_fork = asyncio.run(_replayed(wish))
     except (OpsError, BusError, AgentError) as error:
@@ -143,6 +149,9 @@ def _document(lived: Lived) -> dict[str, Any]:
             *(as_document(judged, lived.fetch) for judged in replayed.differences),
             *(memory_document(mismatch) for mismatch in replayed.mismatches),
         ],
+        "decided_by_others": [
+            as_document(judged, lived.fetch) | {"code_version": decider} for decider, judged in replayed.by_others
+        ],
         "rounded": {"decisions": len(lived.rounded), "largest": max(lived.rounded, default=0.0)},
         "not_compared": dict(replayed.uncompared),
         "unfinished": len(replayed.unfinished),
@@ -172,6 +181,22 @@ def _tell(lived: Lived) -> None:
         console.print(f"not compared: {count} events, {reason}", style="yellow", markup=False, soft_wrap=True)
     if replayed.unfinished:
         console.print(f"unfinished when the log ends: {len(replayed.unfinished)}", style="yellow")
+    for decider, count in Counter(decider for decider, _ in replayed.by_others).items():
+        words = f"{decided_by(decider, version())}: {count} differ ({decider})"
+        console.print(words, style="yellow", markup=False, soft_wrap=True)
+    _tell_differences(lived, console)
+    if lived.rounded:
+        largest = f"{max(lived.rounded):.1g}"
+        console.print(f"let pass as rounding: {len(lived.rounded)} decisions, by {largest} of their numbers at most")
+    console.print(
+        f"{replayed.events} events folded, {replayed.compared.total()} of {replayed.decisions} decisions made again: "
+        f"{len(replayed.differences)} differ, {len(replayed.mismatches)} of {replayed.memories_compared} memories "
+        f"differ. State {state_digest(replayed.memories)[:16]}…"
+    )
+
+
+def _tell_differences(lived: Lived, console: Console) -> None:
+    replayed = lived.replayed
     for mismatch in replayed.mismatches[:SHOWN]:
         console.print(f"{mismatch.agent}'s memory at {mismatch.where}", style="red", markup=False, soft_wrap=True)
         console.print(f"  expected  {mismatch.expected}\n  got       {mismatch.got}", markup=False, soft_wrap=True)
@@ -187,11 +212,3 @@ def _tell(lived: Lived) -> None:
                 "Let such pass with --tolerance.",
                 soft_wrap=True,
             )
-    if lived.rounded:
-        largest = f"{max(lived.rounded):.1g}"
-        console.print(f"let pass as rounding: {len(lived.rounded)} decisions, by {largest} of their numbers at most")
-    console.print(
-        f"{replayed.events} events folded, {replayed.compared.total()} of {replayed.decisions} decisions made again: "
-        f"{len(replayed.differences)} differ, {len(replayed.mismatches)} of {replayed.memories_compared} memories "
-        f"differ. State {state_digest(replayed.memories)[:16]}…"
-    )

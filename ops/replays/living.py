@@ -22,7 +22,7 @@ from agents.runtime.recorded import (
     RecordedSynthesiser,
     Science,
 )
-from agents.runtime.replaying import Replay
+from agents.runtime.replaying import Replay, Terms
 from agents.runtime.snapshots import MemorySnapshot, Snapshots
 from agents.runtime.verdicts import Change, Replayed
 from agents.scheduler import Scheduler
@@ -150,10 +150,10 @@ async def relive(source: Source, look: Look, past: Past, workers: Science, *, at
     library, unable = await _library(past, look.folder, workers)
     agents = [a for a in crew(past, source.blobs, library) if not look.agents or a.name in look.agents]
     bench = Recollection(source.blobs, workers)
-    replay = Replay(past, agents, bench, at_once=at_once, change=look.change, unable=unable)
+    replay = Replay(past, agents, bench, Terms(version(), at_once, look.change, unable))
     passed_over: list[str] = []
     if look.change is None:
-        replay.expect_starts(version())
+        replay.expect_starts()
         passed_over = _expect_snapshots(replay, look.folder)
     lived = Lived(past, await replay.run(), bench, passed_over=passed_over)
     if look.tolerance:
@@ -179,7 +179,7 @@ def _expect_snapshots(replay: Replay, folder: Path | None) -> list[str]:
     for seat in replay.seats:
         for snapshot in snapshots.read(seat.name, MemorySnapshot):
             if snapshot.campaign == replay.past.campaign:
-                replay.expect_snapshot(snapshot, version())
+                replay.expect_snapshot(snapshot)
     return doubts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -72,6 +73,25 @@ def memory_document(mismatch: Mismatch) -> dict[str, Any]:
         "expected": mismatch.expected,
         "got": mismatch.got,
     }
+
+
+def decided_by(decider: str, ours: str) -> str:
+    """Whose decisions they are, in words.
+
+    Args:
+        decider: version of the code that decided.
+        ours: version of this code.
+    """
+    then = _ordered(decider)
+    if not then:
+        return "decided by another program"
+    return f"decided by {'a later' if then > _ordered(ours) else 'an earlier'} Athanor"
+
+
+def _ordered(version: str) -> tuple[int, ...]:
+    """A version as numbers that can be compared; empty if it is none of ours."""
+    numbers = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)(?:\+decisions\.(\d+))?", version)
+    return tuple(int(n or 1) for n in numbers.groups()) if numbers else ()
 
 
 def sentence(judged: Judged) -> str:

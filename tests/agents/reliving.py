@@ -7,7 +7,7 @@ from agents.retrainer import Retrainer
 from agents.review_desk import ReviewDesk
 from agents.runtime.past import Past
 from agents.runtime.recorded import Recollection, RecordedDiffractometer, RecordedReviewer, RecordedSynthesiser
-from agents.runtime.replaying import Replay
+from agents.runtime.replaying import Replay, Terms
 from agents.runtime.verdicts import Replayed
 from agents.scheduler import Scheduler
 from agents.synthesis_robot import SynthesisRobot
@@ -36,15 +36,15 @@ async def past_of(lab: House) -> Past:
     return await Past.of(lab.bus.read(CAMPAIGN))
 
 
-async def prepared(lab: House, workers: object, past: Past | None = None, **options: object) -> Replay:
+async def prepared(lab: House, workers: object, past: Past | None = None, **terms: object) -> Replay:
     """A replay that is ready to run."""
     past = past or await past_of(lab)
     bench = Recollection(lab.bus.blobs, workers)
-    return Replay(past, crew(past, lab.bus.blobs), bench, **options)
+    return Replay(past, crew(past, lab.bus.blobs), bench, Terms(**{"code_version": "0.0.0"} | terms))
 
 
-async def relived(lab: House, world: World, **options: object) -> Replayed:
+async def relived(lab: House, world: World, **terms: object) -> Replayed:
     """What came of it, memories told at starts included."""
-    replay = await prepared(lab, world.workers, **options)
-    replay.expect_starts("0.0.0")
+    replay = await prepared(lab, world.workers, **terms)
+    replay.expect_starts()
     return await replay.run()

@@ -27,7 +27,7 @@ from tests.histories.making import MAKINGS, aged
 
 RECORD_ANEW = (
     "Today's code decides otherwise than the one that wrote this history, so that logs of users will not replay. "
-    "If that is meant: python -m tests.histories record (see CONTRIBUTING.md)"
+    "If that is meant: raise DECISIONS in ops/version.py, and python -m tests.histories record (see CONTRIBUTING.md)"
 )
 MOST = 2 * 1024 * 1024
 """Bytes that all of them may have together."""
@@ -60,6 +60,7 @@ async def test_every_decision_is_made_again(name: str) -> None:
     found = await lived(name)
     replayed = found.replayed
     assert [as_document(judged, found.fetch) for judged in replayed.differences] == [], RECORD_ANEW
+    assert replayed.by_others == [], "histories are those of this code"
     assert not replayed.uncompared, RECORD_ANEW
     assert replayed.compared.total() == replayed.decisions == decisions(name)
     assert not found.passed_over

@@ -140,6 +140,48 @@ async def test_an_altered_decision_is_named(kind: type) -> None:
     assert (first.verdict, first.place, first.recorded.kind) == (Verdict.OTHER, place, kind.kind)
 
 
+@pytest.mark.parametrize("kind", ALTERATIONS, ids=lambda kind: kind.kind)
+async def test_what_other_code_decided_otherwise_is_set_apart(kind: type) -> None:
+    """It is listed with the version that decided it, and is no difference; memories are folded all the same."""
+    world, lab = eventful()
+    life = await lab.live()
+    place = altered(lab, kind, ALTERATIONS[kind])
+    replayed = await relived(lab, world, code_version="0.0.1")
+    assert replayed.differences == replayed.mismatches == []
+    decider, first = replayed.by_others[0]
+    assert (decider, first.verdict, first.place, first.recorded.kind) == ("0.0.0", Verdict.OTHER, place, kind.kind)
+    assert set(replayed.memories) == {s.name for s in life.runtime.seats}
+
+
+async def test_each_decision_is_that_of_the_code_that_its_agent_had_started_with() -> None:
+    """A lab that was updated on its way: what was decided before is the earlier code's, and what came after is ours."""
+    world, lab = eventful()
+    await lab.live()
+    first = altered(lab, CandidateCleared, ALTERATIONS[CandidateCleared])
+    past = await past_of(lab)
+    last = [e for e in past.entries if e.kind == CandidateCleared.kind][-1]
+    [begun] = [start for start in past.starts if start.agent == "trust_auditor"]
+    for update, apart in ((last.sequence + 1, 1), (first - 1, 0)):
+        past.starts[:] = [begun, replace(begun, sequence=update, code_version="0.0.1", folded=-1)]
+        replay = await prepared(lab, world.workers, past, code_version="0.0.1")
+        replayed = await replay.run()
+        assert len(replayed.by_others) == apart
+        assert len(replayed.differences) == 1 - apart
+
+
+async def test_a_reaction_that_raises_is_a_fault_in_any_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other code may decide otherwise, but ours has to read what it wrote."""
+    world, lab = eventful()
+    await lab.live()
+
+    def fails(*_: object) -> None:
+        raise ValueError("no")
+
+    monkeypatch.setattr("agents.retrainer.doubt_about", fails)
+    replayed = await relived(lab, world, code_version="0.0.1")
+    assert {j.verdict for j in replayed.differences} == {Verdict.RAISED}
+
+
 async def test_a_number_that_the_world_told_is_no_decision() -> None:
     """A reading is believed as it stands: to prove that it was not altered is what the ledger is for."""
     world, lab = eventful()
@@ -255,7 +297,7 @@ async def test_snapshots_are_compared_with_the_log(tmp_path) -> None:
         replay = await prepared(lab, world.workers)
         for seat in replay.seats:
             for snapshot in Snapshots(tmp_path).read(seat.name, MemorySnapshot):
-                replay.expect_snapshot(snapshot, "0.0.0")
+                replay.expect_snapshot(snapshot)
         result = await replay.run()
         return result.memories_compared, result.mismatches
 

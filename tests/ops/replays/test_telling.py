@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 
 from agents.runtime.verdicts import Judged, Mismatch, Verdict
 from contracts.learning import ObservationRecorded
 from contracts.trust import CandidateCleared
-from ops.replays.telling import as_document, in_words, memory_document, sentence
+from ops.replays.telling import as_document, decided_by, in_words, memory_document, sentence
 from tests.ops.replays.world import again, altered, lived_through
 
 
@@ -54,3 +55,18 @@ def test_a_memory_is_told_with_its_place() -> None:
     assert document == {
         "what": "memory", "seq": None, "agent": "planner", "where": "its start at #7", "expected": "aa", "got": "bb",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("decider", "whose"),
+    [
+        ("0.0.9", "an earlier Athanor"),
+        ("0.1.0", "an earlier Athanor"),
+        ("0.1.0+decisions.10", "a later Athanor"),
+        ("1.0.0", "a later Athanor"),
+        ("jane-1", "another program"),
+    ],
+)
+def test_whose_decisions_differ_is_said(decider: str, whose: str) -> None:
+    """Versions are compared as numbers; an agent of somebody else has a version of its own kind."""
+    assert decided_by(decider, "0.1.0+decisions.9") == f"decided by {whose}"
