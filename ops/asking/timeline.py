@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ops.asking.moment import Moment, Tone, lasted
 from ops.asking.wording import folded, span
-from ops.reports.wording import unicode_formula
+from ops.wording import unicode_formula
 
 _COLOURS = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.DOUBT: "yellow", Tone.BAD: "red"}
 _FATES = {

@@ -22,7 +22,7 @@ from contracts.trust import (
 )
 from ops.asking.moment import Heard, Moment, Tone
 from ops.asking.wording import few
-from ops.reports.wording import fixed, percent, plural
+from ops.wording import fixed, percent, plural
 
 _DECIDED = CandidateCleared | CandidateRefused | ReviewRequested
 _QUANTITIES = {

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from datetime import timedelta
 
-from ops.reports.wording import listed
+from ops.wording import listed
 
 _MEASURED = re.compile(r"(?<=\d) (?=(?:%|°C|°|Å|K|h|d|g|kB|min|s)(?:\W|$))")
 

@@ -18,7 +18,7 @@ from bus.errors import BusError
 from ops.exits import FOUND_WANTING, UNUSABLE, complain
 from ops.plotting.canvas import ALARM, COLOURS, FAINT, INK, PALE, PictureError, checked, figure, save, styled
 from ops.plotting.standings import History, StandingsError, document, from_files, from_log
-from ops.reports.wording import plural
+from ops.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

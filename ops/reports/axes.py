@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ops.reports.markup import Child, Node, el, number
-from ops.reports.wording import fixed
+from ops.wording import fixed
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 """Mantissas that people can count in."""

@@ -6,10 +6,11 @@ from agents.labels import wanted_phase
 from contracts.campaigns import Goal
 from contracts.learning import ObservationRecorded
 from contracts.trust import CandidateCleared, CandidateRefused
+from ops.reports.formulas import composition, prose
 from ops.reports.marks import WORDS, census, slug, tip
 from ops.reports.markup import Child, Node, el
 from ops.reports.story import Candidate, Story
-from ops.reports.wording import NONE, composition, fixed, percent, prose, recipe, signed
+from ops.wording import NONE, fixed, percent, recipe, signed
 
 COLUMNS = (
     ("candidate", "", "c"),

@@ -16,7 +16,7 @@ from ops.reports.axes import Frame, drawing, label, line, root_span, span
 from ops.reports.marks import HEAT, heat, linked
 from ops.reports.markup import Child, Node, el
 from ops.reports.story import Candidate, Story
-from ops.reports.wording import fixed, listed, percent, unicode_formula
+from ops.wording import fixed, listed, percent, unicode_formula
 
 TRACE = 0.25
 """Elements that may hold no more than this share of their site get no corner."""

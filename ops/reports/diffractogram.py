@@ -16,7 +16,7 @@ from ops.reports.axes import Frame, Scale, drawing, enveloped, label, line, thin
 from ops.reports.evidence import Evidence
 from ops.reports.markup import Child, Node, el, number
 from ops.reports.story import Candidate
-from ops.reports.wording import fixed, percent, unicode_formula
+from ops.wording import fixed, percent, unicode_formula
 
 if TYPE_CHECKING:
     from science.diffraction.pattern import Pattern

@@ -11,7 +11,7 @@ from contracts.trust import CandidateRefused, ReviewRequested
 from ops.reports.marks import slug
 from ops.reports.markup import Child, Node, el
 from ops.reports.story import Candidate, Fate, Story
-from ops.reports.wording import gist, percent, plural, when
+from ops.wording import gist, percent, plural, when
 
 Reasons = Mapping[str, Sequence[Candidate]]
 """Reason without its numbers → the candidates that it holds for."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from ops.reports.doubts import faults
 from ops.reports.evidence import Evidence
+from ops.reports.formulas import composition, prose
 from ops.reports.markup import Child, Node, el
 from ops.reports.story import Candidate, Story
-from ops.reports.wording import composition, fixed, listed, percent, plural, prose, recipe, signed, when
+from ops.wording import fixed, listed, percent, plural, recipe, signed, when
 
 
 def header(story: Story, evidence: Evidence) -> Node:

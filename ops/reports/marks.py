@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ops.reports.axes import label
 from ops.reports.markup import Node, el, number
 from ops.reports.story import Candidate, Fate
-from ops.reports.wording import fixed, plural
+from ops.wording import fixed, plural
 
 WORDS = {
     Fate.SUCCESS: "met the goal",

@@ -11,10 +11,11 @@ from ops.reports import candidates, compositions, doubts, progress, provenance, 
 from ops.reports.diffractogram import PHASES, Seen, close_ups, diffractogram, flagged, look_again
 from ops.reports.evidence import Evidence
 from ops.reports.flow import flow
+from ops.reports.formulas import composition, formula
 from ops.reports.header import header
 from ops.reports.markup import Child, Node, Raw, el
 from ops.reports.story import Candidate, Story
-from ops.reports.wording import composition, fixed, formula, percent, plural
+from ops.wording import fixed, percent, plural
 
 FLAGGED = 12
 """Most flagged patterns that are drawn; the table names all."""

@@ -6,7 +6,7 @@ from ops.reports.axes import Frame, drawing, label, line, root_span
 from ops.reports.marks import census, legend, linked, shape
 from ops.reports.markup import Child, Node, el
 from ops.reports.story import Candidate, Story
-from ops.reports.wording import fixed, plural
+from ops.wording import fixed, plural
 
 WIDTH, LEFT, RIGHT = 980.0, 74.0, 24.0
 PANELS = {"utility": (40.0, 210.0), "lattice": (274.0, 130.0), "fraction": (428.0, 110.0)}

@@ -6,7 +6,7 @@ from contracts.learning import ModelReleased
 from ops.reports.evidence import Evidence
 from ops.reports.markup import Child, Node, el
 from ops.reports.story import Story
-from ops.reports.wording import when
+from ops.wording import when
 
 
 def provenance(story: Story, evidence: Evidence) -> Node:

@@ -9,7 +9,7 @@ from ops.plotting.drifting import sentence
 from ops.plotting.standings import Departure, History
 from ops.reports.axes import Frame, drawing, label, line, span
 from ops.reports.markup import Child, Node, el
-from ops.reports.wording import fixed
+from ops.wording import fixed
 
 WIDTH, TALL, ROW = 980.0, 130.0, 196.0
 DAY = timedelta(days=1)

@@ -10,7 +10,7 @@ from contracts.synthesis import StepFailed
 from ops.reports.axes import Frame, drawing, label
 from ops.reports.markup import Child, Node, el
 from ops.reports.story import Story
-from ops.reports.wording import percent, plural
+from ops.wording import percent, plural
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 980.0, 112.0, 72.0, 30.0, 26.0
 DAY = 86_400.0

@@ -10,7 +10,7 @@ from ops.reports.axes import Frame, drawing, label, line, span
 from ops.reports.marks import linked
 from ops.reports.markup import Child, Node, el
 from ops.reports.story import Candidate, Story
-from ops.reports.wording import fixed, percent
+from ops.wording import fixed, percent
 
 WIDTH = 980.0
 

@@ -12,7 +12,7 @@ from contracts.catalogue import CATALOGUE, kinds
 from contracts.recipe import Atmosphere, Contact, Cooling, Vessel
 from ops.asking.columns import shape_of
 from ops.asking.shelves import EVENTS, View, kind_view, views
-from ops.reports.wording import recipe as in_words
+from ops.wording import recipe as in_words
 from tests.agents import said
 from tests.contracts.examples import compositions, recipe
 from tests.ops.asking.told import Told, asked, chained

@@ -6,9 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.materials import Composition, Sublattice
 from contracts.recipe import Recipe
-from ops.reports.markup import Child, el
 
 CELSIUS = 273.15
 MINUS = "\N{MINUS SIGN}"
@@ -17,7 +15,6 @@ NONE = "\N{EN DASH}"
 
 _FORMULA = r"(?=[A-Za-z().]*\d)(?:\(?(?:[A-Z][a-z]?\d*(?:\.\d+)?)\)?\d*){2,}(?:_\w+)?"
 _NAMED = re.compile(rf"{_FORMULA}(?: \([^()]{{1,12}}\))*|\b[A-Z][a-z]?_\w+")
-_IN_PROSE = re.compile(r"(?:(?<=\))|\b)(?:[A-Z][a-z]?\d*(?:\.\d+)?){2,}\b|(?<=\))[A-Z][a-z]?\d+\b")
 _NUMBER = re.compile(r"(?<![A-Za-z])[-+\N{MINUS SIGN}]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _REPEATED = re.compile(r"…(?:, …)+")
 
@@ -54,38 +51,6 @@ def listed(words: Sequence[str]) -> str:
 def when(moment: datetime) -> str:
     """A moment on the lab's clock, to the minute."""
     return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def formula(text: str) -> Child:
-    """A chemical formula with its numbers set low, such as BaZr₀.₆Ti₀.₄O₃."""
-    parts = re.split(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)", text)
-    return [el("sub", part) if n % 2 else part for n, part in enumerate(parts) if part]
-
-
-def prose(text: str) -> Child:
-    """Free text in which whatever looks like a formula has its numbers set low."""
-    parts: list[Child] = []
-    at = 0
-    for found in _IN_PROSE.finditer(text):
-        parts += [text[at : found.start()], formula(found.group())]
-        at = found.end()
-    return [*parts, text[at:]]
-
-
-def composition(what: Composition) -> Child:
-    """A composition site by site: shared sites in brackets, numbers set low."""
-    return [_site(site) for site in what.sublattices]
-
-
-def _site(site: Sublattice) -> Child:
-    written: list[Child] = []
-    for species in site.species:
-        share = species.parts / site.divisor
-        low = None if share == 1 else el("sub", fixed(share, 3).rstrip("0"))
-        written += [species.element, low]
-    brackets = len(site.species) > 1
-    times = el("sub", str(site.multiplicity)) if site.multiplicity > 1 else None
-    return ["(", written, ")", times] if brackets else [written, times]
 
 
 def unicode_formula(text: str) -> str:
