@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ops.exits import UNUSABLE, complain
-from ops.identifying import chosen_axis
+from ops.given import chosen_axis
 from ops.plotting.canvas import COLOURS, PALE, PictureError, checked, figure, save, sparse, styled
 
 if TYPE_CHECKING:

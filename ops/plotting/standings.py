@@ -13,6 +13,7 @@ from bus.protocol import Recorded
 from bus.replay import Source, opened
 from contracts.diffraction import DriftDetected, StandardMeasured
 from contracts.event import Event
+from ops.given import judged_by
 from ops.roll import people
 
 if TYPE_CHECKING:
@@ -153,7 +154,6 @@ def from_files(files: Sequence[Path], standard: str, wavelength: float | None) -
         DiffractionError: a file cannot be read, or shows too little of the standard.
         StandingsError: a file does not tell when it was measured.
     """
-    from ops.identifying import judged_by
     from science.diffraction.drift import drifts
 
     standings = []
