@@ -9,7 +9,7 @@ from agents.speakers import AGENTS, EVERYBODY, OTHERS
 from bus.accounts import LIMITS, Accounts, furnace
 from bus.identities import Identity, KeyFolder
 from contracts.event import Event
-from ops.seats.book import read_seats
+from ops.seat_book import read_seats
 
 KEYS = "keys"
 """Folder of the private keys in the folder of a run."""

@@ -19,7 +19,7 @@ from bus.identities import SUFFIX
 from contracts.identifiers import root_id
 from ops.errors import OpsError, SeatError
 from ops.exits import FOUND_WANTING, UNUSABLE, complain
-from ops.seats.book import Seat, checked_name, read_seats
+from ops.seat_book import Seat, checked_name, read_seats
 from ops.seats.conduct import Finding, Findings, Heard, Promise, judge
 from ops.seats.program import LOOK, Program
 from ops.seats.stage import CAMPAIGN, Stage

@@ -16,7 +16,7 @@ from bus.identities import SUFFIX, KeyFolder
 from contracts.catalogue import CATALOGUE
 from ops.errors import OpsError, SeatError
 from ops.exits import UNUSABLE, complain
-from ops.seats.book import Seat, checked_kinds, checked_name, keep_seat, read_seats
+from ops.seat_book import Seat, checked_kinds, checked_name, keep_seat, read_seats
 from ops.seats.stage import speaker_of
 
 LANGUAGES = {"python": ".py", "javascript": ".mjs", "shell": ".sh"}

@@ -35,7 +35,7 @@ from contracts.identifiers import root_id
 from contracts.presence import Speaker, SpeakersListed
 from ops.accounts import accounts_of, speakers_of
 from ops.errors import SeatError
-from ops.seats.book import Seat, keep_seat
+from ops.seat_book import Seat, keep_seat
 
 CAMPAIGN = "check-0"
 """The campaign in which an agent is looked at."""

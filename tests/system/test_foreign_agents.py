@@ -21,7 +21,7 @@ from bus.protocol import Recorded
 from contracts.presence import AgentStarted, EventRefused
 from contracts.review import ReviewDecided
 from ops.equipment import reactions
-from ops.seats.book import Seat
+from ops.seat_book import Seat
 from ops.seats.making import skeleton
 from tests.ops.seats.page import ENDINGS, WITHOUT, placed
 from tests.system.console import athanor, environment, read_log, small

@@ -16,7 +16,7 @@ from contracts.presence import AgentStarted
 from contracts.review import ReviewDecided
 from ops.accounts import speakers_of, users_of
 from ops.errors import SeatError
-from ops.seats.book import BOOK, read_seats
+from ops.seat_book import BOOK, read_seats
 from ops.seats.making import LANGUAGES, Wish, make_seat
 
 
