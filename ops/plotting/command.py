@@ -19,7 +19,7 @@ def plot_drift(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw the zero of each diffractometer over time, and when it drifted; exit code 1 where one did."""
-    from ops.plotting.drifting import Wish
+    from ops.plotting.drifting import DriftOrder
     from ops.plotting.drifting import plot_drift as draw
 
-    raise typer.Exit(draw(places, out, Wish(standard_name, wavelength, as_json)))
+    raise typer.Exit(draw(places, out, DriftOrder(standard_name, wavelength, as_json)))

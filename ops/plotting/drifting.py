@@ -33,7 +33,7 @@ STEADY, UP, DOWN = COLOURS[0], COLOURS[1], COLOURS[2]
 
 
 @dataclass(frozen=True)
-class Wish:
+class DriftOrder:
     """What was asked for.
 
     Attributes:
@@ -47,18 +47,18 @@ class Wish:
     as_json: bool = False
 
 
-def plot_drift(places: Sequence[str], out: Path, wish: Wish) -> int:
+def plot_drift(places: Sequence[str], out: Path, order: DriftOrder) -> int:
     """Draws the chart; 0 where nothing drifted, 1 where something did, 2 when there is nothing to draw."""
     from science.diffraction.errors import DiffractionError
 
     try:
         checked(out)
-        histories = _histories(places, wish)
+        histories = _histories(places, order)
         draw_drift(histories, out)
     except (ValueError, DiffractionError, PictureError, StandingsError, BusError, OSError) as error:
         complain(str(error))
         return UNUSABLE
-    if wish.as_json:
+    if order.as_json:
         told = {"picture": str(out), "instruments": [document(h) for h in histories]}
         sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
     else:
@@ -67,10 +67,10 @@ def plot_drift(places: Sequence[str], out: Path, wish: Wish) -> int:
     return FOUND_WANTING if any(h.departures for h in histories) else 0
 
 
-def _histories(places: Sequence[str], wish: Wish) -> list[History]:
+def _histories(places: Sequence[str], order: DriftOrder) -> list[History]:
     logs = [p for p in places if "://" in p or Path(p).is_dir()]
     if not logs:
-        return from_files([Path(p) for p in places], wish.standard, wish.wavelength)
+        return from_files([Path(p) for p in places], order.standard, order.wavelength)
     if len(places) > 1:
         raise StandingsError(f"Expected the folder of one run, one server, or files of scans, got {', '.join(places)}.")
     return asyncio.run(from_log(places[0]))

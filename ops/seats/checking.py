@@ -29,7 +29,7 @@ HELD = 2.0
 
 
 @dataclass(frozen=True)
-class Wish:
+class CheckOrder:
     """What was asked for."""
 
     name: str
@@ -211,18 +211,18 @@ class Check:
             await asyncio.sleep(LOOK)
 
 
-def check_agent(wish: Wish) -> int:
+def check_agent(order: CheckOrder) -> int:
     """Checks; prints a line a promise; the exit code."""
     try:
-        seat, key = seat_at(wish.name, wish.place)
-        findings = asyncio.run(_checked(wish, seat, key))
+        seat, key = seat_at(order.name, order.place)
+        findings = asyncio.run(_checked(order, seat, key))
     except (OpsError, BusError, IdentityError) as error:
         complain(str(error))
         return UNUSABLE
     kept = all(f.kept is not False for f in findings)
-    if wish.as_json:
+    if order.as_json:
         sys.stdout.write(
-            json.dumps({"agent": wish.name, "kept": kept, "promises": [asdict(f) for f in findings]}) + "\n"
+            json.dumps({"agent": order.name, "kept": kept, "promises": [asdict(f) for f in findings]}) + "\n"
         )
     else:
         for f in findings:
@@ -231,16 +231,16 @@ def check_agent(wish: Wish) -> int:
     return 0 if kept else FOUND_WANTING
 
 
-async def _checked(wish: Wish, seat: Seat, key: Path) -> list[Finding]:
+async def _checked(order: CheckOrder, seat: Seat, key: Path) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="athanor-check-") as scratch:
         stage = Stage(seat, Path(scratch), key)
         await stage.open()
         words = [stage.url, str(key.resolve()), CAMPAIGN]
-        program = Program([*shlex.split(wish.run), *words], Path(scratch) / "agent.log") if wish.run else None
+        program = Program([*shlex.split(order.run), *words], Path(scratch) / "agent.log") if order.run else None
         try:
             if program is None:
-                sys.stderr.write(f"Start it within {wish.patience:g} s:  PROGRAM {shlex.join(words)}\n")
-            return await Check(stage, program, wish.patience).run()
+                sys.stderr.write(f"Start it within {order.patience:g} s:  PROGRAM {shlex.join(words)}\n")
+            return await Check(stage, program, order.patience).run()
         finally:
             if program is not None:
                 await program.kill()

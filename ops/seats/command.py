@@ -29,9 +29,9 @@ def new(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make a key with rights for an agent, and a program to begin with."""
-    from ops.seats.making import Wish, make_seat
+    from ops.seats.making import SeatOrder, make_seat
 
-    raise typer.Exit(make_seat(Wish(name, says, hears, place, language, public_key, as_json)))
+    raise typer.Exit(make_seat(SeatOrder(name, says, hears, place, language, public_key, as_json)))
 
 
 @app.command()
@@ -45,6 +45,6 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Let an agent work in a small lab of its own, trouble it, and tell which promises it keeps."""
-    from ops.seats.checking import Wish, check_agent
+    from ops.seats.checking import CheckOrder, check_agent
 
-    raise typer.Exit(check_agent(Wish(name, place, run, patience, as_json)))
+    raise typer.Exit(check_agent(CheckOrder(name, place, run, patience, as_json)))

@@ -28,7 +28,7 @@ _DESK = "review_desk"
 
 
 @dataclass(frozen=True)
-class Wish:
+class SeatOrder:
     """What was asked for."""
 
     name: str
@@ -40,15 +40,15 @@ class Wish:
     as_json: bool
 
 
-def make_seat(wish: Wish) -> int:
+def make_seat(order: SeatOrder) -> int:
     """Makes it, and says what was made; the exit code."""
     try:
-        seat = _seat(wish)
-        keys = wish.place / "keys"
-        program = wish.place / "agents" / f"{wish.name}{LANGUAGES[wish.language]}"
+        seat = _seat(order)
+        keys = order.place / "keys"
+        program = order.place / "agents" / f"{order.name}{LANGUAGES[order.language]}"
         if program.exists():
             raise SeatError(f"Expected no program in {program}, got one. Move it away; nothing is written over.")
-        text = skeleton(seat, wish.language)
+        text = skeleton(seat, order.language)
         if not seat.public_key:
             KeyFolder(keys).make(seat.name)
         if seat.name not in AGENTS or seat.public_key:
@@ -58,8 +58,8 @@ def make_seat(wish: Wish) -> int:
         complain(str(error))
         return UNUSABLE
     key = keys / f"{seat.name}{SUFFIX}"
-    start = f"{STARTS[wish.language]} {shlex.quote(str(program))} nats://HOST:PORT {shlex.quote(str(key))} CAMPAIGN"
-    if wish.as_json:
+    start = f"{STARTS[order.language]} {shlex.quote(str(program))} nats://HOST:PORT {shlex.quote(str(key))} CAMPAIGN"
+    if order.as_json:
         made = {"name": seat.name, "says": seat.says, "hears": seat.hears, "key": str(key), "program": str(program)}
         sys.stdout.write(json.dumps(made | {"start": start}) + "\n")
         return 0
@@ -67,9 +67,9 @@ def make_seat(wish: Wish) -> int:
         f"{seat.name} may say {', '.join(seat.says)}, and that it comes, goes and stumbles.\n"
         f"key        {key if not seat.public_key else seat.public_key}\n"
         f"program    {program}\n"
-        f"check it   athanor agent check {seat.name} {shlex.quote(str(wish.place))} --run "
-        f"{shlex.quote(f'{STARTS[wish.language]} {program}')}\n"
-        f"start it   {start}\n{_how_it_is_let_in(seat, wish.place)}\n"
+        f"check it   athanor agent check {seat.name} {shlex.quote(str(order.place))} --run "
+        f"{shlex.quote(f'{STARTS[order.language]} {program}')}\n"
+        f"start it   {start}\n{_how_it_is_let_in(seat, order.place)}\n"
     )
     return 0
 
@@ -84,20 +84,20 @@ def _how_it_is_let_in(seat: Seat, place: Path) -> str:
     )
 
 
-def _seat(wish: Wish) -> Seat:
+def _seat(order: SeatOrder) -> Seat:
     """The seat that was asked for.
 
     Raises:
         SeatError: it cannot be.
     """
-    name = checked_name(wish.name)
-    if wish.language not in LANGUAGES:
-        raise SeatError(f"Expected a language among {', '.join(LANGUAGES)}, got {wish.language!r}.")
-    if wish.public_key and not _PUBLIC.fullmatch(wish.public_key):
-        raise SeatError(f"Expected the public key of a NATS user (U and 55 characters), got {wish.public_key[:60]!r}.")
-    if any(seat.name == name for seat in read_seats(wish.place / "keys")):
-        raise SeatError(f"Expected a name that is not taken, got {name}, who has a seat in {wish.place} already.")
-    says, hears = checked_kinds(_words(wish.says), free=name in AGENTS), checked_kinds(_words(wish.hears), free=True)
+    name = checked_name(order.name)
+    if order.language not in LANGUAGES:
+        raise SeatError(f"Expected a language among {', '.join(LANGUAGES)}, got {order.language!r}.")
+    if order.public_key and not _PUBLIC.fullmatch(order.public_key):
+        raise SeatError(f"Expected the public key of a NATS user (U and 55 characters), got {order.public_key[:60]!r}.")
+    if any(seat.name == name for seat in read_seats(order.place / "keys")):
+        raise SeatError(f"Expected a name that is not taken, got {name}, who has a seat in {order.place} already.")
+    says, hears = checked_kinds(_words(order.says), free=name in AGENTS), checked_kinds(_words(order.hears), free=True)
     if name in AGENTS:
         own = tuple(kind.kind for kind in AGENTS[name])
         if foreign := sorted(set(says) - set(own)):
@@ -110,7 +110,7 @@ def _seat(wish: Wish) -> Seat:
         raise SeatError("Expected --says KIND,… for a new name, got none. athanor catalogue lists what may be said.")
     for kind in hears:
         speaker_of(kind)
-    return Seat(name=name, says=says, hears=hears or _heard_by(name), public_key=wish.public_key)
+    return Seat(name=name, says=says, hears=hears or _heard_by(name), public_key=order.public_key)
 
 
 def _heard_by(name: str) -> tuple[str, ...]:

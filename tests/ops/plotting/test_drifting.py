@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.plotting.drifting import Wish, draw_drift, plot_drift, sentence
+from ops.plotting.drifting import DriftOrder, draw_drift, plot_drift, sentence
 from ops.plotting.standings import Departure, History, Standing
 from tests.ops.plotting.test_standings import BEGUN, written
 
@@ -63,7 +63,7 @@ def test_the_exit_code_says_whether_it_drifted(tmp_path: Path, capsys: pytest.Ca
     """Steady scans end with 0, a step in them with 1, and JSON holds the drift."""
     for zeros, code in (([0.0] * 4, 0), ([0.0] * 4 + [0.06], 1)):
         files = [str(written(tmp_path, f"si-202603{7 * n + 1:02d}.xy", z, n)) for n, z in enumerate(zeros)]
-        assert plot_drift(files, tmp_path / "d.png", Wish(as_json=True)) == code
+        assert plot_drift(files, tmp_path / "d.png", DriftOrder(as_json=True)) == code
         told = json.loads(capsys.readouterr().out)
         assert [len(i["drifts"]) for i in told["instruments"]] == [code]
         assert Path(told["picture"]).is_file()

@@ -1,4 +1,4 @@
-"""`athanor agent new` makes a key, rights and a program, and says what is wrong with a wish."""
+"""`athanor agent new` makes a key, rights and a program, and says what is wrong with an order."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from contracts.review import ReviewDecided
 from ops.accounts import speakers_of, users_of
 from ops.errors import SeatError
 from ops.seat_book import BOOK, read_seats
-from ops.seats.making import LANGUAGES, Wish, make_seat
+from ops.seats.making import LANGUAGES, SeatOrder, make_seat
 
 
-def wish(place: Path, name: str = "jane", **changes: str) -> Wish:
+def order(place: Path, name: str = "jane", **changes: str) -> SeatOrder:
     """What somebody asks for."""
     said = {
         "says": "review.decided",
@@ -28,12 +28,12 @@ def wish(place: Path, name: str = "jane", **changes: str) -> Wish:
         "language": "python",
         "public_key": "",
     } | changes
-    return Wish(name, said["says"], said["hears"], place, said["language"], said["public_key"], as_json=True)
+    return SeatOrder(name, said["says"], said["hears"], place, said["language"], said["public_key"], as_json=True)
 
 
 async def test_a_new_name_may_say_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Key, book and program are made; the server's users and the roll's speakers have it from then on."""
-    assert make_seat(wish(tmp_path)) == 0
+    assert make_seat(order(tmp_path)) == 0
     made = json.loads(capsys.readouterr().out)
     key = Path(made["key"])
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -50,7 +50,7 @@ async def test_a_new_name_may_say_what_was_asked_for(tmp_path: Path, capsys: pyt
 def test_a_private_key_may_stay_elsewhere(tmp_path: Path) -> None:
     """With a public key alone the seat is as good, and no private one is made here."""
     public = KeyFolder(tmp_path / "far").make("jane")["jane"]
-    assert make_seat(wish(tmp_path, public_key=public)) == 0
+    assert make_seat(order(tmp_path, public_key=public)) == 0
     assert speakers_of("c-1", tmp_path)["jane"][0] == public
     assert f"nkey: {public}" in users_of("c-1", tmp_path)
     assert not (tmp_path / "keys" / "jane.nk").exists()
@@ -60,7 +60,7 @@ def test_a_private_key_may_stay_elsewhere(tmp_path: Path) -> None:
 def test_the_beginning_of_a_program_runs(tmp_path: Path, language: str) -> None:
     """Each language's skeleton for a new name is a program: it compiles, and has the name, what it hears and says."""
     hears = "trust.review_requested,diffraction.phases_identified"
-    assert make_seat(wish(tmp_path, language=language, hears=hears)) == 0
+    assert make_seat(order(tmp_path, language=language, hears=hears)) == 0
     program = tmp_path / "agents" / f"jane{LANGUAGES[language]}"
     text = program.read_text(encoding="utf-8")
     assert "review_desk" not in text
@@ -86,24 +86,24 @@ def test_the_beginning_of_a_program_runs(tmp_path: Path, language: str) -> None:
         ("planner", {"says": "review.decided"}, "has its rights and no more"),
     ],
 )
-def test_a_wish_that_cannot_be_is_told_why(
+def test_an_order_that_cannot_be_is_told_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, changes: dict[str, str], told: str
 ) -> None:
     """Exit 2, one sentence, and nothing is made."""
-    assert make_seat(wish(tmp_path, name, **changes)) == 2
+    assert make_seat(order(tmp_path, name, **changes)) == 2
     assert told in " ".join(capsys.readouterr().err.split())
     assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_made_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name with a seat, and a program that lies there, are left as they are."""
-    assert make_seat(wish(tmp_path)) == 0
+    assert make_seat(order(tmp_path)) == 0
     before = (tmp_path / "keys" / "jane.nk").read_bytes()
-    assert make_seat(wish(tmp_path)) == 2
+    assert make_seat(order(tmp_path)) == 2
     assert "has a seat" in capsys.readouterr().err
     assert (tmp_path / "keys" / "jane.nk").read_bytes() == before
-    assert make_seat(wish(tmp_path, "planner", says="")) == 0
-    assert make_seat(wish(tmp_path, "planner", says="")) == 2
+    assert make_seat(order(tmp_path, "planner", says="")) == 0
+    assert make_seat(order(tmp_path, "planner", says="")) == 2
     assert "nothing is written over" in capsys.readouterr().err
 
 
