@@ -81,12 +81,12 @@ class DesignSpace(Words):
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if shared := set(self.a_site) & set(self.b_site):
-            raise ValueError(f"expected each element on one site, got {sorted(shared)} on both")
+            raise ValueError(f"expected each element on one site, got {', '.join(sorted(shared))} on both")
         low, high = self.tolerance_factor
         if not 0.5 < low < high < 1.5:
             raise ValueError(f"expected a tolerance-factor window inside 0.5 to 1.5, got {low} to {high}")
         if stray := set(self.max_fraction) - set(self.a_site) - set(self.b_site):
-            raise ValueError(f"expected limits for elements of the design space, got {sorted(stray)}")
+            raise ValueError(f"expected limits for elements of the design space, got {', '.join(sorted(stray))}")
         return self
 
 

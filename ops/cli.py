@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from contracts.errors import ContractError
 from ops.asking import cli as asking
-from ops.exits import INTERRUPTED
+from ops.errors import OpsError
+from ops.exits import INTERRUPTED, UNUSABLE, complain
 from ops.ledgering.command import app as ledger_app
 from ops.libraries import app as library_app
 from ops.plotting import command as plotting
@@ -30,6 +34,16 @@ def _version(asked: bool) -> None:  # noqa: FBT001  typer's callback
 
         typer.echo(f"athanor {version()}")
         raise typer.Exit
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Input that cannot be used ends the command with a sentence."""
+    try:
+        yield
+    except (OpsError, ContractError) as error:
+        complain(str(error))
+        raise typer.Exit(UNUSABLE) from None
 
 
 @app.callback()
@@ -69,8 +83,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Run a campaign to its end; Ctrl-C stops it cleanly and the same command goes on."""
-    from ops.notary import Witnessing
-    from ops.running import Wish, run_campaign
+    from ops.order import Order, Witnessing
+    from ops.settings import load_campaign
 
     changes: dict[str, dict[str, object]] = {}
     if max_samples is not None:
@@ -79,9 +93,14 @@ def run(
         changes.setdefault("budget", {})["max_weeks"] = until_weeks
     if strategy is not None:
         changes["planner"] = {"strategy": strategy}
+    with _usable():
+        plan = load_campaign(campaign, changes)
+    where = out or Path("runs") / f"{plan.name}-{seed}"
     witnessing = Witnessing(witness, witness_key)
-    wish = Wish(campaign, seed, changes, virtual, nats, out, as_json, telemetry, witnessing, keys, workers)
-    raise typer.Exit(run_campaign(wish))
+    order = Order(plan, seed, virtual, where, nats, workers, telemetry, witnessing, keys)
+    from ops.running import run_order  # only now: a mistake in the file is told before the lab is imported
+
+    raise typer.Exit(run_order(order, as_json=as_json))
 
 
 @app.command()
@@ -198,7 +217,7 @@ def up(
     witness_key: Annotated[str | None, typer.Option(help="Verifier key of a witness elsewhere.")] = None,
 ) -> None:
     """Run the lab in real time until it is told to stop; started again it goes on where it was."""
-    from ops.daemon.up import up as run_daemon
+    from ops.daemon.settings import load_daemon_file, order_of
 
     given = {"out": out, "campaign": campaign, "seed": seed, "nats": nats, "http_port": http_port, "speed": speed}
     given |= {"telemetry": telemetry, "keys": keys}
@@ -208,7 +227,12 @@ def up(
         changes["ledger"] = ledger
     if agents is not None:
         changes["agents"] = [a.strip() for a in agents.split(",") if a.strip()]
-    raise typer.Exit(run_daemon(config, changes, lambda line: typer.echo(line, err=True)))
+    with _usable():
+        file = load_daemon_file(config, changes)
+        order = order_of(file)
+    from ops.daemon.up import up as run_daemon  # only now, as for `run`
+
+    raise typer.Exit(run_daemon(file, order, lambda line: typer.echo(line, err=True)))
 
 
 @app.command()

@@ -330,14 +330,28 @@ async def _with_bus(session: Session, bus: JetStreamBus, show: Callable[[Tally],
     )
 
 
-def _started(order: Order, equipment: Equipment) -> CampaignStarted:
+def _digest_of_library(path: str | None) -> str:
+    """SHA-256 of the phase library that patterns are searched with.
+
+    Raises:
+        CampaignFileError: it cannot be used.
+    """
+    from science.chemistry.errors import ChemistryError
+    from science.diffraction.errors import DiffractionError
     from science.diffraction.tasks import library
 
+    try:
+        return library(path).sha256
+    except (DiffractionError, ChemistryError, OSError) as error:
+        raise CampaignFileError(f"Expected a phase library in instruments.library, got: {error}") from error
+
+
+def _started(order: Order, equipment: Equipment) -> CampaignStarted:
     return CampaignStarted(
         plan=order.campaign.plan,
         seed=order.seed,
         code_version=version(),
-        library_sha256=library(order.campaign.instruments.library).sha256,
+        library_sha256=_digest_of_library(order.campaign.instruments.library),
         virtual=order.virtual,
         simulated=tuple(equipment.simulated),
     )

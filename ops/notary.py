@@ -22,6 +22,7 @@ from bus.ledger.note import ED25519
 from contracts.presence import LabTroubled, TroubleKind
 from ops.children import Child
 from ops.errors import EvidenceError
+from ops.order import BESIDE, NOBODY, Witnessing
 
 WITNESS = "witness"
 """Folder in which a witness of our own keeps what it has seen."""
@@ -29,8 +30,6 @@ WITNESS_KEY = "keys/witness/key"
 """Its private key, in the folder of a run."""
 LOGS = "notary"
 """Folder of what both say to nobody."""
-BESIDE, NOBODY = "beside", "none"
-"""What may stand in the place of a witness's address: one of our own, or none at all."""
 STALLED = 60.0
 """Real seconds without progress after which the end of a run does not wait for the ledger any longer."""
 WITNESS_BACK = 20.0
@@ -38,20 +37,6 @@ WITNESS_BACK = 20.0
 DEATHS = 5
 """So many deaths without a word in between are the end of trying to start."""
 LOOK = 0.02
-
-
-@dataclass(frozen=True)
-class Witnessing:
-    """Who witnesses a ledger."""
-
-    witness: str = BESIDE
-    """Its address; or `BESIDE` for one of our own; or `NOBODY`."""
-    key: str = ""
-    """Its verifier key; without it, that of a foreign one is believed the first time."""
-
-
-OUR_OWN = Witnessing()
-"""What is done unless somebody wants it otherwise."""
 
 
 @dataclass

@@ -8,8 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import ResumeError
-from ops.notary import OUR_OWN, Witnessing
 from ops.settings import CampaignFile
+
+BESIDE, NOBODY = "beside", "none"
+"""What may stand in the place of a witness's address: one of our own, or none at all."""
+
+
+@dataclass(frozen=True)
+class Witnessing:
+    """Who witnesses a ledger."""
+
+    witness: str = BESIDE
+    """Its address; or `BESIDE` for one of our own; or `NOBODY`."""
+    key: str = ""
+    """Its verifier key; without it, that of a foreign one is believed the first time."""
+
+
+LONGEST = 60
+"""Characters of a value that are shown."""
+OUR_OWN = Witnessing()
+"""What is done unless somebody wants it otherwise."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,9 @@ def check_folder(order: Order) -> None:
         there = json.loads(card.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ResumeError(f"Expected the card of a campaign in {card}, got: {error}. Choose another --out.") from error
-    wrong = _differences(there, mine)
+    if not isinstance(there, dict) or not isinstance(there.get("file"), dict):
+        raise ResumeError(f"Expected the card of a campaign in {card}, got other JSON. Choose another --out.")
+    wrong = _differences(_from_here(there), mine)
     if wrong:
         raise ResumeError(
             f"Expected {order.out} to hold this very campaign, got other values there: {'; '.join(wrong)}. "
@@ -58,8 +78,26 @@ def check_folder(order: Order) -> None:
         )
 
 
+def _from_here(there: dict[str, Any]) -> dict[str, Any]:
+    """A card of before paths began at the campaign file: they began where the command stood."""
+    instruments = there["file"].get("instruments")
+    named = instruments.get("library") if isinstance(instruments, dict) else None
+    if not isinstance(named, str):
+        return there
+    instruments = instruments | {"library": str(Path(named).resolve())}
+    return there | {"file": there["file"] | {"instruments": instruments}}
+
+
 def _differences(there: Any, mine: Any, where: str = "") -> list[str]:
     if isinstance(there, dict) and isinstance(mine, dict):
         keys = sorted(there.keys() | mine.keys())
         return [d for k in keys for d in _differences(there.get(k), mine.get(k), f"{where}.{k}".lstrip("."))][:5]
-    return [] if there == mine else [f"{where} is {there!r} there and {mine!r} here"]
+    return [] if there == mine else [f"{where} is {_short(there)} there and {_short(mine)} here"]
+
+
+def _short(value: Any) -> str:
+    """A value of a card, for a sentence."""
+    if value is None:
+        return "not said"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

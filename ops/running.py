@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,50 +22,27 @@ from contracts.errors import ContractError
 from ops.errors import OpsError
 from ops.exits import FOUND_WANTING, INTERRUPTED, UNUSABLE, complain
 from ops.lab import Outcome, run
-from ops.notary import OUR_OWN, Witnessing
 from ops.order import Order, campaign_id
 from ops.reckoning import Fate, Reckoning
 from ops.reports.writing import report_after_run
-from ops.settings import CampaignFile, load_campaign
+from ops.settings import CampaignFile
 from ops.tally import Tally
 
 REDRAW = 0.2
 """Real seconds between two pictures of the live view."""
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What was typed."""
-
-    campaign: str
-    seed: int
-    changes: dict[str, dict[str, Any]]
-    virtual: bool
-    nats: str | None
-    out: Path | None
-    as_json: bool
-    telemetry: bool = True
-    witnessing: Witnessing = OUR_OWN
-    keys: Path | None = None
-    workers: int = 1
-
-
-def run_campaign(wish: Wish) -> int:
-    """Runs what was typed; the exit code."""
-    console = Console(stderr=wish.as_json)
+def run_order(order: Order, *, as_json: bool) -> int:
+    """Runs what was asked for; the exit code."""
+    console = Console(stderr=as_json)
     try:
-        campaign = load_campaign(wish.campaign, wish.changes)
-        out = wish.out or Path("runs") / f"{campaign.name}-{wish.seed}"
-        rest = (wish.telemetry, wish.witnessing, wish.keys)
-        order = Order(campaign, wish.seed, wish.virtual, out, wish.nats, wish.workers, *rest)
         _announce(order, console)
         outcome = _watched(order, console)
     except (OpsError, BusError, ContractError, AgentError) as error:
         complain(str(error))
         return UNUSABLE
     except OSError as error:
-        where = wish.out or "the output folder"
-        complain(f"Expected to write into {where}, got: {error}. Make room or choose another --out.")
+        complain(f"Expected to write into {order.out}, got: {error}. Make room or choose another --out.")
         return UNUSABLE
     summary = outcome.summary(order)
     if (trouble := _kept(outcome.folder / "report" / "summary.json", summary)) is not None:
@@ -74,7 +50,7 @@ def run_campaign(wish: Wish) -> int:
     if (trouble := report_after_run(outcome.folder, order.nats)) is not None:
         complain(trouble)
     _tell(order, outcome, console)
-    if wish.as_json:
+    if as_json:
         sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
     if outcome.interrupted:
         return INTERRUPTED
@@ -178,7 +154,7 @@ def _tell(order: Order, outcome: Outcome, console: Console) -> None:
     if outcome.interrupted:
         console.print("[yellow]Stopped. The same command goes on from here.[/yellow]")
     elif tally.finished is not None:
-        console.print(f"Finished: {tally.finished.reason}.")
+        console.print(f"Finished: {tally.finished.reason.removesuffix('.')}.")
     if (best := s["best"]) is not None:
         console.print(
             f"[bold green]Best sample {best['sample']}[/bold green]  {best['composition']}  "

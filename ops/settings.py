@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from contracts.campaigns import CampaignPlan
 from contracts.event import Words
 from contracts.wire import Broker
 from ops.errors import CampaignFileError
-from simulators.faults import FaultRates
+from simulators.rates import FaultRates
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class Synthesis(StrEnum):
@@ -145,26 +150,136 @@ def load_campaign(name: str, changes: dict[str, dict[str, Any]] | None = None) -
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CampaignFileError(f"Expected TOML in {name}, got a mistake: {error}.") from error
+    typed = {(section, key) for section, values in (changes or {}).items() for key in values}
     for section, values in (changes or {}).items():
-        document[section] = {**document.get(section, {}), **values}
+        if isinstance(there := document.get(section, {}), dict):
+            document[section] = {**there, **values}
     try:
-        return CampaignFile.model_validate(document)
+        campaign = CampaignFile.model_validate(document)
     except ValidationError as error:
-        raise CampaignFileError(f"Expected a campaign in {name}, got {mistakes(error)}.") from error
+        wrong = mistakes(error, CampaignFile, typed)
+        raise CampaignFileError(f"Expected a campaign in {name}, got {wrong}.") from error
+    _know_ions(name, campaign)
+    return _beside(path.parent, campaign)
 
 
-def mistakes(error: ValidationError) -> str:
-    """All mistakes in one sentence."""
+def _know_ions(name: str, campaign: CampaignFile) -> None:
+    """Every element can be drawn: what is dropped in silence would be searched for in vain."""
+    from science.chemistry.ions import A_RADII, B_RADII
+
+    for site, radii in ("a_site", A_RADII), ("b_site", B_RADII):
+        if strangers := [e for e in getattr(campaign.space, site) if e not in radii]:
+            raise CampaignFileError(
+                f"Expected ions of known radius and charge in space.{site} of {name} ({', '.join(radii)}), got "
+                f"{', '.join(strangers)}. Leave out what is not known."
+            )
+
+
+def _beside(folder: Path, campaign: CampaignFile) -> CampaignFile:
+    """The same with paths that do not depend on where the command stands.
+
+    Args:
+        folder: where the file lies; what it names is looked for from there.
+        campaign: as it was read.
+
+    Raises:
+        CampaignFileError: what it names is not there.
+    """
+    named = campaign.instruments.library
+    if named is None:
+        return campaign
+    library = (folder / named).resolve()
+    if not library.exists():
+        raise CampaignFileError(
+            f"Expected a folder of CIF files or a built library at {library}, got nothing there. "
+            "Correct instruments.library; a relative path begins at the folder of the campaign file."
+        )
+    instruments = campaign.instruments.model_copy(update={"library": str(library)})
+    return campaign.model_copy(update={"instruments": instruments})
+
+
+OPTIONS = {
+    "budget.max_samples": "--max-samples",
+    "budget.max_weeks": "--until-weeks",
+    "planner.strategy": "--strategy",
+}
+"""Value of a campaign file → the option that was typed instead."""
+
+
+def mistakes(
+    error: ValidationError, model: type[BaseModel], typed: Collection[tuple[str | int, ...]] = frozenset()
+) -> str:
+    """All mistakes in one sentence.
+
+    Args:
+        error: what was found wrong.
+        model: with what; it knows the keys that may be written.
+        typed: places of what was typed on the command line.
+    """
     told = []
     for mistake in error.errors():
-        where = ".".join(str(part) for part in mistake["loc"]) or "the file"
+        place = mistake["loc"]
+        written = ".".join(map(str, place)) or "the file"
+        where = OPTIONS[written] if place in typed else written
         if mistake["type"] == "extra_forbidden":
-            told.append(f"an unknown key {where} (remove it, or correct its spelling)")
+            told.append(f"an unknown key {where} ({_instead(str(place[-1]), _keys_at(model, place[:-1]))})")
         elif mistake["type"] == "missing":
             told.append(f"no value for {where} (add it)")
         else:
             got = mistake["input"]
             value = "" if isinstance(got, dict | list) else f" = {got!r}"
-            message = mistake["msg"].removeprefix("Value error, ")
-            told.append(f"{where}{value}: {message[0].lower()}{message[1:]}")
+            told.append(f"{where}{value}: {_words(mistake)}")
     return "; ".join(told[:8]) + (f"; and {len(told) - 8} more" if len(told) > 8 else "")
+
+
+def _words(mistake: ErrorDetails) -> str:
+    """What is wrong, in words that need no Python."""
+    context = mistake.get("ctx", {})
+    match mistake["type"]:
+        case "too_short":
+            return f"expected {context['min_length']} or more, got {context['actual_length'] or 'none'}"
+        case "too_long":
+            return f"expected {context['max_length']} at most, got {context['actual_length']}"
+        case "string_pattern_mismatch":
+            return f"expected {PATTERNS.get(context['pattern'], 'another form')}"
+        case "tuple_type" | "list_type":
+            return "expected a list in square brackets"
+        case "model_type" | "dict_type":
+            return "expected a table of keys and values"
+    message = mistake["msg"].removeprefix("Value error, ")
+    return f"{message[0].lower()}{message[1:]}"
+
+
+PATTERNS = {
+    r"^[A-Z][a-z]?$": "the symbol of an element, such as Ba",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$": "a name of 1 to 64 letters, digits, - and _",
+}
+"""Pattern of a text → what it stands for."""
+
+
+def _keys_at(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
+    """The keys that may be written at a place of a file."""
+    for part in place:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        inner = list(_models_in(field.annotation)) if field else []
+        if len(inner) != 1:
+            return []
+        [model] = inner
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The tables that a field may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _instead(key: str, known: list[str]) -> str:
+    """What may have been meant by an unknown key."""
+    if alike := difflib.get_close_matches(key, known, 1):
+        return f"did you mean {alike[0]}?"
+    return f"known here: {', '.join(known)}" if known else "remove it"

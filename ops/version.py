@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import metadata
 
-DECISIONS = 1
+DECISIONS = 2
 """Raised by one in every change that lets the same past lead to other decisions, whether released or not."""
 
 

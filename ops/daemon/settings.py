@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError
 from contracts.event import Words
 from contracts.identifiers import AgentName
 from ops.errors import CampaignFileError
-from ops.notary import BESIDE, Witnessing
-from ops.settings import mistakes
+from ops.order import BESIDE, Order, Witnessing
+from ops.settings import load_campaign, mistakes
 
 DEFAULT = Path("athanor.toml")
 
@@ -56,6 +56,24 @@ class DaemonFile(Words):
     """The second copy of the log, and who witnesses it."""
 
 
+def order_of(file: DaemonFile) -> Order:
+    """What a daemon is asked for.
+
+    Raises:
+        CampaignFileError: its campaign cannot be used; every mistake is named.
+    """
+    return Order(
+        load_campaign(file.campaign),
+        file.seed,
+        virtual=False,
+        out=file.out,
+        nats=file.nats,
+        telemetry=file.telemetry,
+        witnessing=file.ledger.witnessing,
+        keys=file.keys,
+    )
+
+
 def load_daemon_file(path: Path | None, changes: dict[str, Any]) -> DaemonFile:
     """The daemon's file with what was typed; without a file, `athanor.toml` here if there is one.
 
@@ -78,5 +96,5 @@ def load_daemon_file(path: Path | None, changes: dict[str, Any]) -> DaemonFile:
         return DaemonFile.model_validate(document | changes | tables)
     except ValidationError as error:
         raise CampaignFileError(
-            f"Expected the daemon's settings in {found or 'the options'}, got {mistakes(error)}."
+            f"Expected the daemon's settings in {found or 'the options'}, got {mistakes(error, DaemonFile)}."
         ) from error

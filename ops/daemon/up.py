@@ -13,7 +13,6 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from agents.errors import AgentError
@@ -33,7 +32,7 @@ from ops.clock import RealClock
 from ops.daemon.card import Card
 from ops.daemon.face import Face, Facts
 from ops.daemon.notify import notify, watchdog_seconds
-from ops.daemon.settings import DaemonFile, load_daemon_file
+from ops.daemon.settings import DaemonFile
 from ops.daemon.standing import standing, taken_up_words, unrest
 from ops.equipment import wire_address
 from ops.errors import NoRoomError, NoSuchAgentError, NotYetError, OpsError
@@ -45,7 +44,6 @@ from ops.order import Order, campaign_id, check_folder
 from ops.reports.writing import report_after_run
 from ops.roll import people
 from ops.room import PATIENCE, check_room, watch_room
-from ops.settings import load_campaign
 from ops.telemetry.observatory import Observatory, observe
 from ops.telemetry.queues import keep_looking
 from ops.version import version
@@ -59,12 +57,9 @@ END_WITHIN = 1.0
 """Real seconds that it may take each time."""
 
 
-def up(config: Path | None, changes: dict[str, Any], told: Callable[[str], None]) -> int:
+def up(file: DaemonFile, order: Order, told: Callable[[str], None]) -> int:
     """Runs the daemon; the exit code: 0 after a stop in good order, 2 when it cannot go on, with the reason."""
     try:
-        file = load_daemon_file(config, changes)
-        campaign, wanted = load_campaign(file.campaign), file.telemetry
-        order = Order(campaign, file.seed, False, file.out, file.nats, 1, wanted, file.ledger.witnessing, file.keys)
         asyncio.run(Daemon(file, order, told).run())
         if not file.agents and (trouble := report_after_run(file.out, file.nats)) is not None:
             told(trouble)

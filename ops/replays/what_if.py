@@ -95,7 +95,7 @@ def fork(past: Past, changes: Sequence[str], since: int) -> Fork:
     try:
         other = CampaignPlan.model_validate(document)
     except ValidationError as error:
-        raise CampaignFileError(f"Expected a plan after --what-if, got {mistakes(error)}.") from error
+        raise CampaignFileError(f"Expected a plan after --what-if, got {mistakes(error, CampaignPlan)}.") from error
     return Fork(Change(other, since), tuple(values))
 
 

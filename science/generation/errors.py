@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class GenerationError(Exception):
     """The root of everything that `science.generation` raises."""
@@ -20,17 +22,20 @@ class EmptyPoolError(GenerationError):
     Attributes:
         drawn: how many were tried.
         barred: how many of those were proposed before.
+        broken: constraint, with what it allows → share of designs that break it.
     """
 
-    def __init__(self, drawn: int, limits: object, barred: int = 0) -> None:
-        self.drawn, self.barred = drawn, barred
-        found = f"got none in {drawn} draws under {limits}"
+    def __init__(self, drawn: int, barred: int, broken: Mapping[str, float]) -> None:
+        self.drawn, self.barred, self.broken = drawn, barred, dict(broken)
+        found = f"got none in {drawn} draws"
         if barred:
             found += f" ({barred} of them were proposed before)"
-        super().__init__(
-            f"Expected feasible designs, {found}. "
-            "Widen the tolerance-factor window, the element caps or the list of elements."
+        ways = sorted(broken.items(), key=lambda item: -item[1])
+        blame = "; ".join(f"{share:.0%} break {name}" for name, share in ways)
+        advice = (
+            f": {blame}. Allow more there, or give other elements." if blame else ": all of them were proposed before."
         )
+        super().__init__(f"Expected a new design that satisfies every constraint, {found}{advice}")
 
 
 class InfeasibleDesignError(GenerationError):

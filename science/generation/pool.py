@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,6 +24,8 @@ PROFILES = 8
 """Thermal profiles that one pool draws on, so that candidates can share a furnace run."""
 TRIES = 60
 """Draws for each design that is wanted, before the space is called empty."""
+LOOKED_AT = 200
+"""Designs that are looked at to say why a space is empty."""
 PATIENCE = 5000
 """Draws in a row without a new design, after which a space that gave some is called exhausted."""
 
@@ -156,8 +159,15 @@ def feasible_pool(
             found[design] = None
             latest = drawn
     if not found:
-        raise EmptyPoolError(drawn, space.limits, known)
+        raise EmptyPoolError(drawn, known, _broken(space, profiles, rng))
     return Pool(tuple(found), drawn, space.limits)
+
+
+def _broken(space: Space, profiles: tuple[Profile, ...], rng: Generator) -> dict[str, float]:
+    """Constraint, with what it allows → share of designs that break it, of those that are drawn."""
+    checks = [c for _ in range(LOOKED_AT) for c in check(_drawn(space, profiles, rng), space.limits)]
+    counts = Counter(f"{c.name} ({c.limit})" for c in checks if not c.satisfied)
+    return {name: n / LOOKED_AT for name, n in counts.items()}
 
 
 def _profile(design: Design) -> Profile:

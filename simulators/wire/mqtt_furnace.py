@@ -39,8 +39,9 @@ from contracts.wire import (
     rejection,
 )
 from simulators.bench import Bench
-from simulators.faults import FaultRates, Faults
+from simulators.faults import Faults
 from simulators.furnace import SimulatedSynthesiser
+from simulators.rates import FaultRates
 from simulators.wire.desk import AskersClock, Desk
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 15.0

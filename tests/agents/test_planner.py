@@ -241,7 +241,8 @@ async def test_a_space_without_feasible_designs_ends_the_campaign_with_the_reaso
     assert isinstance(exhausted, ProposalExhausted)
     assert isinstance(end, CampaignFinished)
     assert exhausted.reason == end.reason
-    assert end.reason.startswith("Expected feasible designs, got none in")
+    assert end.reason.startswith("Expected a new design that satisfies every constraint, got none in")
+    assert "100% break tolerance factor (1.4 to 1.45)" in end.reason
     assert await lab.faults() == []
     assert await lab.hear(RESUME) == []
 

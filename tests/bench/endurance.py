@@ -37,7 +37,8 @@ from bus.keeping import kept_alive
 from bus.server import EmbeddedServer
 from bus.topology import DUPLICATE_WINDOW
 from ops.accounts import keys_of, users_of
-from ops.notary import OUR_OWN, Notary
+from ops.notary import Notary
+from ops.order import OUR_OWN
 from tests.bench.enduring import CAMPAIGN
 from tests.bench.slopes import EXACT, Part
 from tests.system.console import ROOT, environment

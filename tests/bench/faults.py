@@ -18,7 +18,7 @@ from pathlib import Path
 from contracts.learning import ObservationRecorded, ObservationRetracted, ObservationWithheld
 from contracts.synthesis import FurnaceCalibrated, SampleLost
 from ops.reckoning import Fate
-from simulators.faults import STRIKING, FaultRates
+from simulators.rates import STRIKING, FaultRates
 from tests.ops.making import Made, make
 
 

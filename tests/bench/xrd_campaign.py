@@ -34,8 +34,9 @@ from science.diffraction.drift import Reading, instrument_at
 from simulators.bench import Bench, hours_at_peak
 from simulators.dice import dice
 from simulators.diffractometer import SimulatedDiffractometer
-from simulators.faults import FaultRates, Faults
+from simulators.faults import Faults
 from simulators.journal import Entry
+from simulators.rates import FaultRates
 from simulators.wear import WEEK
 from simulators.world.reaction import Firing
 from simulators.world.structures import TrueCrystal, unknown_to_analyser

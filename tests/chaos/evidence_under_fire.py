@@ -43,7 +43,8 @@ from contracts.presence import AgentFaulted
 from contracts.review import ReviewDecided
 from contracts.synthesis import SampleLost
 from ops.children import Child
-from ops.notary import OUR_OWN, Notary
+from ops.notary import Notary
+from ops.order import OUR_OWN
 from tests.chaos.echo import CAMPAIGN
 
 PRODUCERS = 24

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agents.workers import Workers
 from ops.replays.living import Lived, Look, read, relive
+from ops.version import version
 from tests.histories.arithmetic import arithmetic, one_thread
 from tests.histories.kept import History
 
@@ -25,6 +28,7 @@ async def again(history: History, *agents: str, tolerance: float | None = None) 
             tolerance = 0.0 if arithmetic() == history.arithmetic else ROUNDING
         look = Look(agents=agents, tolerance=tolerance)
         past, passed_over = await read(history, look)
+        past.starts[:] = [replace(start, code_version=version()) for start in past.starts]  # it must be as ours
         lived = await relive(history, look, past, Workers(0), at_once=1)
     lived.passed_over[:0] = passed_over
     return lived

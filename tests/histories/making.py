@@ -32,9 +32,10 @@ from ops.settings import load_campaign
 from ops.tally import Tally
 from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer, xrdml
-from simulators.faults import FaultRates, Faults
+from simulators.faults import Faults
 from simulators.furnace import SimulatedSynthesiser
 from simulators.journal import Entry
+from simulators.rates import FaultRates
 from simulators.world.structures import perovskite
 from simulators.world.vial import Contents, TruePhase
 from tests.histories.arithmetic import arithmetic, one_thread

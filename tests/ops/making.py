@@ -30,8 +30,9 @@ from science.generation.pool import feasible_pool
 from simulators.bad_line import BadLine
 from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer
-from simulators.faults import FaultRates, Faults
+from simulators.faults import Faults
 from simulators.furnace import SimulatedSynthesiser
+from simulators.rates import FaultRates
 from tests.contracts.examples import EPOCH
 
 BATCH = 4

@@ -12,7 +12,7 @@ from contracts.learning import ObservationRecorded, ObservationWithheld
 from contracts.presence import AgentFaulted
 from contracts.synthesis import SampleLost, StepCompleted
 from ops.reckoning import Fate
-from simulators.faults import STRIKING, FaultRates
+from simulators.rates import STRIKING, FaultRates
 from tests.ops.making import make
 
 CALM = FaultRates.none()

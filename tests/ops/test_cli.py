@@ -46,8 +46,11 @@ def test_the_catalogue_has_every_event() -> None:
     ("arguments", "told"),
     [
         (["run", "nope"], "Expected a shipped campaign"),
-        (["run", "quick", "--until-weeks", "-1", "--out", "X"], "budget.max_weeks = -1"),
-        (["run", "quick", "--strategy", "magic", "--out", "X"], "planner.strategy"),
+        (["run", "quick", "--until-weeks", "-1", "--out", "X"], "--until-weeks = -1"),
+        (
+            ["run", "quick", "--strategy", "magic", "--out", "X"],
+            "--strategy = 'magic': input should be",
+        ),
         (["replay", "nowhere"], "Expected the folder of a run"),
         (["identify", "nothing.xy", "--elements", "Ba,O"], "Expected a readable file"),
         (["identify", "nothing.xy", "--elements", "Unobtainium"], "Expected symbols of elements"),
@@ -66,3 +69,19 @@ def test_what_cannot_be_used_is_said_and_exits_with_2(
     assert told in answer.stderr
     assert "Traceback" not in answer.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "quick", "--until-weeks", "-1"], ["run", "nope"], ["up", "--campaign", "nope"]]
+)
+def test_a_mistake_is_told_before_anything_heavy_is_imported(command: list[str]) -> None:
+    """Whoever mistypes does not wait for numerics, the broker or the simulators."""
+    heavy = ("numpy", "scipy", "numba", "torch", "pymatgen", "nats", "ops.lab")
+    program = (
+        "import sys\nfrom ops.cli import main\n"
+        f"sys.argv = ['athanor', *{command!r}]\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n"
+        f"    print(ended.code, [name for name in {heavy!r} if name in sys.modules])\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "2 []", told.stdout + told.stderr

@@ -11,7 +11,7 @@ from contracts.errors import InstrumentBusyError
 from ops.foresight import foresight
 from science.diffraction.standards import aligned_bytes
 from science.diffraction.tasks import identify_bytes
-from simulators.faults import FaultRates
+from simulators.rates import FaultRates
 from tests.simulators.lab import SimulatedLab
 from tests.simulators.test_diffractometer import filled
 

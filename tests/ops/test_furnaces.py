@@ -17,7 +17,8 @@ from contracts.wire import Topics
 from ops import children, furnaces
 from ops.furnaces import Furnaces, FurnaceServer, Stage, Wire
 from simulators.bench import Bench
-from simulators.faults import FaultRates, Faults, Message
+from simulators.faults import Faults, Message
+from simulators.rates import FaultRates
 from tests.agents.drivers.brokers import until
 from tests.bus.test_server import alive
 from tests.clock import SkippingClock

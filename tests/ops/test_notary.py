@@ -22,7 +22,8 @@ from bus.ledger.verify import verify
 from bus.server import EmbeddedServer
 from contracts.presence import LabTroubled, TroubleKind
 from ops.errors import EvidenceError
-from ops.notary import NOBODY, OUR_OWN, Notary, Witnessing
+from ops.notary import Notary
+from ops.order import NOBODY, OUR_OWN, Witnessing
 from tests.bus.ledger.test_watch import write
 from tests.bus.ledger.test_writer import pour
 

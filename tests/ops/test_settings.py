@@ -42,10 +42,21 @@ PLAYED = 'synthesis = "mqtt"\nsimulate_furnace = true'
     ("old", "new", "told"),
     [
         ("alpha = 0.1", "alpha = 0.7", r"trust\.alpha = 0\.7: input should be less than 0\.5"),
-        ("alpha = 0.1", "alpha = 0.1\ncolour = 'red'", r"an unknown key trust\.colour \(remove it"),
+        (
+            "alpha = 0.1",
+            "alpha = 0.1\ncolour = 'red'",
+            r"an unknown key trust\.colour \(known here: alpha, max_width_lattice, ",
+        ),
+        ("sample_mass", "samplemass", r"unknown key laboratory\.samplemass \(did you mean sample_mass\?\)"),
+        ('"furnace-1", capacity = 4', '"f", capacity = 4, hot = 1', r"hot \(known here: name, capacity\)"),
+        ('a_site = ["Ca", "Sr", "Ba"]', "a_site = []", r"space\.a_site: expected 1 or more, got none"),
+        ('a_site = ["Ca", "Sr", "Ba"]', 'a_site = "Ca"', r"space\.a_site = 'Ca': expected a list in square brackets"),
+        ('a_site = ["Ca", "Sr", "Ba"]', 'a_site = ["calcium"]', r"= 'calcium': expected the symbol of an element"),
+        ("[budget]\nmax_samples = 12\nmax_weeks = 52", "", r"no value for budget"),
+        ('title = "', 'budget = 3\ntitle = "', r"Expected TOML"),
         ("[scan]", "[scam]", r"no value for scan \(add it\).*an unknown key scam"),
         ("tolerance_factor = [0.96, 1.04]", "tolerance_factor = [1.2, 1.1]", r"space: expected a tolerance-factor"),
-        ('a_site = ["Ca", "Sr", "Ba"]', 'a_site = ["Ca", "Sr", "Ti"]', r"each element on one site, got \['Ti'\]"),
+        ('a_site = ["Ca", "Sr", "Ba"]', 'a_site = ["Ca", "Sr", "Ti"]', r"each element on one site, got Ti on both"),
         ("step = 0.02", "step = -1", r"scan\.step = -1"),
         ("dropped_vial = 0.005", "dropped_vial = 5", r"simulation\.faults\.dropped_vial = 5"),
         (SIMULATED, 'synthesis = "mqtt"', r"instruments: expected a real diffractometer beside real furnaces"),
@@ -103,3 +114,41 @@ def test_who_makes_the_samples_follows_from_the_file(
     path.write_text(text)
     found = load_campaign(str(path)).instruments
     assert (found.listener, found.real_furnaces, found.all_simulated) == (listener, real, not real)
+
+
+@pytest.mark.parametrize(("site", "known"), [("a_site", "Ca, Sr, Ba, La"), ("b_site", "Ti, Zr, Sn, Hf, Al, Sc, In")])
+def test_an_element_that_nobody_can_draw_is_refused(tmp_path: Path, site: str, known: str) -> None:
+    """It was passed over in silence, and looked for in vain."""
+    there = next(line for line in shipped()["quick"].splitlines() if line.startswith(site))
+    path = _with(tmp_path, there, f'{site} = ["Xx", "U"]')
+    limits = "max_fraction = { Sn = 0.10 }"
+    Path(path).write_text(Path(path).read_text().replace(limits, "max_fraction = {}"))
+    with pytest.raises(CampaignFileError, match=rf"space\.{site} of .*mine\.toml \({known}\), got Xx, U\."):
+        load_campaign(path)
+
+
+def test_a_mistake_of_the_command_line_is_not_put_down_to_the_file() -> None:
+    """The option is named, and a table that is none is no traceback."""
+    with pytest.raises(CampaignFileError, match=r"got --until-weeks = -3: input should be greater than 0\.$"):
+        load_campaign("quick", {"budget": {"max_weeks": -3}})
+
+
+def test_a_table_that_is_none_takes_no_option(tmp_path: Path) -> None:
+    """What is typed cannot go into it; the file is told to be wrong."""
+    text = shipped()["quick"].replace("[budget]\nmax_samples = 12\nmax_weeks = 52\n", "")
+    path = tmp_path / "mine.toml"
+    path.write_text(f"budget = 3\n{text}")
+    with pytest.raises(CampaignFileError, match=r"budget = 3: expected a table of keys and values"):
+        load_campaign(str(path), {"budget": {"max_weeks": 3}})
+
+
+def test_paths_begin_at_the_file_that_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the command stands, it is the same library; one that is not there is told before anything begins."""
+    (tmp_path / "here" / "cifs").mkdir(parents=True)
+    path = _with(tmp_path / "here", SIMULATED, f'{SIMULATED}\nlibrary = "cifs"')
+    monkeypatch.chdir(tmp_path)
+    found = load_campaign(str(Path(path).relative_to(tmp_path))).instruments.library
+    assert found == str(tmp_path / "here" / "cifs")
+    missing = _with(tmp_path / "here", SIMULATED, f'{SIMULATED}\nlibrary = "cif"')
+    with pytest.raises(CampaignFileError, match=r"at .*here/cif, got nothing there\. Correct instruments\.library"):
+        load_campaign(missing)

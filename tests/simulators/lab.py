@@ -12,9 +12,10 @@ from contracts.recipe import Cooling, Precursor, Recipe, Segment, ThermalProfile
 from science.chemistry.weighing import weigh_out
 from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer
-from simulators.faults import FaultRates, Faults
+from simulators.faults import Faults
 from simulators.furnace import SimulatedSynthesiser
 from simulators.journal import Journal
+from simulators.rates import FaultRates
 from simulators.world.reaction import Firing
 from simulators.world.vial import Contents, contents, weighed
 from tests.clock import SkippingClock

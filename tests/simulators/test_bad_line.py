@@ -12,8 +12,9 @@ from agents.actions import effectively_once
 from contracts.errors import InstrumentBusyError, InstrumentError
 from contracts.instruments import ActionState, StepReport
 from simulators.bad_line import BadLine
-from simulators.faults import FaultRates, Faults, Message
+from simulators.faults import Faults, Message
 from simulators.furnace import SimulatedSynthesiser
+from simulators.rates import FaultRates
 from tests.clock import SkippingClock
 from tests.promises.synthesiser_promises import SynthesiserPromises, step
 from tests.simulators.lab import FLAWLESS, SimulatedLab

@@ -12,7 +12,7 @@ from agents.labels import MASS_TOLERANCE
 from contracts.instruments import REFERENCE, SHOWN, StepKind, StepReport, StepRequest, StepSample
 from contracts.materials import Composition
 from contracts.recipe import Vessel
-from simulators.faults import FaultRates
+from simulators.rates import FaultRates
 from simulators.wear import REFERENCE_UNCERTAINTY, WEEK, reference_error
 from tests.contracts.examples import EPOCH, perovskite
 from tests.simulators.lab import FLAWLESS, SimulatedLab, shares, weighed_recipe

@@ -17,7 +17,7 @@ from science.diffraction.readers import read_pattern_bytes
 from simulators.beam import Setting, pattern
 from simulators.dice import dice
 from simulators.diffractometer import COUNTS_PER_SECOND, SimulatedDiffractometer
-from simulators.faults import FaultRates
+from simulators.rates import FaultRates
 from tests.clock import SkippingClock
 from tests.contracts.examples import EPOCH, perovskite
 from tests.promises.diffractometer_promises import JournalledDiffractometerPromises

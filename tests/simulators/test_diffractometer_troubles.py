@@ -13,7 +13,7 @@ from contracts.errors import InstrumentBusyError
 from contracts.instruments import ActionState, ScanReport
 from science.diffraction.errors import PatternError
 from science.diffraction.readers import read_pattern_bytes
-from simulators.faults import FaultRates
+from simulators.rates import FaultRates
 from tests.contracts.examples import EPOCH, perovskite
 from tests.simulators.lab import FLAWLESS, SimulatedLab, weighed_recipe
 

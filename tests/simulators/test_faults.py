@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from contracts.instruments import StepSample
-from simulators.faults import MAKING, MEASURING, STRIKING, FaultRates, Faults, Message, Shutter
+from simulators.faults import MAKING, MEASURING, Faults, Message, Shutter
+from simulators.rates import STRIKING, FaultRates
 from tests.contracts.examples import perovskite, recipe
 
 VIAL = StepSample(sample_id="c-1-v1", composition=perovskite({"Ba": 12}, {"Zr": 7, "Ti": 5}), recipe=recipe())

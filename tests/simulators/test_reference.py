@@ -11,7 +11,7 @@ import pytest
 from contracts.instruments import ScanRequest
 from science.diffraction.standards import STANDARDS, aligned_bytes
 from simulators.beam import lines
-from simulators.faults import FaultRates
+from simulators.rates import FaultRates
 from simulators.reference import SEATED, reference, stands_off
 from tests.simulators.lab import SimulatedLab
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simulators.faults import FaultRates, Faults
+from simulators.faults import Faults
+from simulators.rates import FaultRates
 from simulators.wear import (
     KNOWN_SCHEMA,
     MONTH,

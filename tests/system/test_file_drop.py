@@ -17,8 +17,9 @@ from contracts.instruments import ScanRequest
 from contracts.learning import ObservationWithheld
 from ops.clock import RealClock
 from simulators.diffractometer import SimulatedDiffractometer
-from simulators.faults import FaultRates, Faults
+from simulators.faults import Faults
 from simulators.furnace import Bench
+from simulators.rates import FaultRates
 from simulators.world.structures import perovskite
 from simulators.world.vial import Contents, TruePhase
 from tests.system.console import command, environment, read_log

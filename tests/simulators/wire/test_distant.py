@@ -8,7 +8,8 @@ from pathlib import Path
 from contracts.instruments import StepKind, StepRequest, StepSample
 from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer
-from simulators.faults import FaultRates, Faults
+from simulators.faults import Faults
+from simulators.rates import FaultRates
 from simulators.wire.distant import DistantLine
 from tests.contracts.examples import EPOCH, perovskite
 from tests.promises.synthesiser_promises import step
