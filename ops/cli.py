@@ -120,11 +120,13 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make every recorded decision again, byte for byte, and tell what differs, or what another plan would change."""
-    from ops.replays.command import Wish
+    from ops.replays.command import ReplayOrder
     from ops.replays.command import replay as replay_past
 
-    wish = Wish(place, until, tuple(agent or ()), tuple(what_if or ()), since, nats, campaign, tolerance, as_json)
-    raise typer.Exit(replay_past(wish))
+    order = ReplayOrder(
+        place, until, tuple(agent or ()), tuple(what_if or ()), since, nats, campaign, tolerance, as_json
+    )
+    raise typer.Exit(replay_past(order))
 
 
 @app.command()
@@ -161,10 +163,10 @@ def identify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Name the phases in measured patterns, or say that they cannot be named."""
-    from ops.identifying import Wish, identify_files
+    from ops.identifying import IdentifyOrder, identify_files
 
-    wish = Wish(elements, library, wavelength, axis, plot, as_json, standard, standard_name)
-    raise typer.Exit(identify_files(files, wish))
+    order = IdentifyOrder(elements, library, wavelength, axis, plot, as_json, standard, standard_name)
+    raise typer.Exit(identify_files(files, order))
 
 
 @app.command()
@@ -178,9 +180,9 @@ def plot_pattern(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw measured patterns, one above the other."""
-    from ops.plotting.patterns import Wish, plot_files
+    from ops.plotting.patterns import PatternsOrder, plot_files
 
-    raise typer.Exit(plot_files(files, out, Wish(log, d, axis, wavelength), as_json=as_json))
+    raise typer.Exit(plot_files(files, out, PatternsOrder(log, d, axis, wavelength), as_json=as_json))
 
 
 @app.command()
@@ -308,9 +310,9 @@ def witness(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object when it listens.")] = False,
 ) -> None:
     """Witness ledgers: cosign each checkpoint that is proved to continue the last one, and never two histories."""
-    from ops.witnessing import Wish, run_witness
+    from ops.witnessing import WitnessOrder, run_witness
 
-    raise typer.Exit(run_witness(Wish(key, state, trust, listen, as_json, card)))
+    raise typer.Exit(run_witness(WitnessOrder(key, state, trust, listen, as_json, card)))
 
 
 app.add_typer(ledger_app)

@@ -23,7 +23,7 @@ OVERRULED = "wavelength-overruled"
 
 
 @dataclass(frozen=True)
-class Wish:
+class IdentifyOrder:
     """How to identify.
 
     Attributes:
@@ -47,30 +47,30 @@ class Wish:
     standard_name: str = "Si"
 
 
-def identify_files(files: list[Path], wish: Wish) -> int:
+def identify_files(files: list[Path], order: IdentifyOrder) -> int:
     """Identifies each file; 0 when all are identified, 1 when some are not, 2 when some input is unusable."""
     from ops.plotting.canvas import PictureError, checked
     from science.diffraction.errors import DiffractionError
     from science.diffraction.library import PhaseLibrary
 
     try:
-        allowed = chosen_elements(wish.elements)
-        axis = chosen_axis(wish.axis)
-        if wish.plot is not None:
-            checked(wish.plot)
-        known = PhaseLibrary.shipped() if wish.library is None else PhaseLibrary.load(wish.library)
-        judge = None if wish.standard is None else judged_by(wish.standard, wish.standard_name, wish.wavelength)
+        allowed = chosen_elements(order.elements)
+        axis = chosen_axis(order.axis)
+        if order.plot is not None:
+            checked(order.plot)
+        known = PhaseLibrary.shipped() if order.library is None else PhaseLibrary.load(order.library)
+        judge = None if order.standard is None else judged_by(order.standard, order.standard_name, order.wavelength)
     except (ValueError, DiffractionError, PictureError) as error:
         complain(str(error))
         return UNUSABLE
     if known.skipped:
         complain(f"{len(known.skipped)} files of the library cannot be read, such as {known.skipped[0]}")
-    if wish.wavelength is not None and not 0.1 < wish.wavelength < 5:
-        complain(f"Expected a wavelength between 0.1 and 5 angstrom, got {wish.wavelength:g}.")
+    if order.wavelength is not None and not 0.1 < order.wavelength < 5:
+        complain(f"Expected a wavelength between 0.1 and 5 angstrom, got {order.wavelength:g}.")
         return UNUSABLE
     several = len(files) > 1
     case = _Case(allowed, known, axis, judge, several)
-    return max((_one(file, case, wish) for file in files), default=0)
+    return max((_one(file, case, order) for file in files), default=0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class _Case:
     several: bool
 
 
-def _one(file: Path, case: _Case, wish: Wish) -> int:
+def _one(file: Path, case: _Case, order: IdentifyOrder) -> int:
     from ops.plotting.canvas import PictureError
     from science.diffraction.errors import DiffractionError
     from science.diffraction.identify import identify
@@ -92,21 +92,21 @@ def _one(file: Path, case: _Case, wish: Wish) -> int:
 
     began = time.perf_counter()
     try:
-        pattern = read_pattern(file, axis=case.axis, wavelength=wish.wavelength)
+        pattern = read_pattern(file, axis=case.axis, wavelength=order.wavelength)
         instrument = None if case.judge is None else case.judge.found.instrument
-        answer = identify(pattern, case.library, case.elements, wavelength=wish.wavelength, instrument=instrument)
-        answer = replace(answer, flags=(*answer.flags, *_overruled(pattern, wish.wavelength), *pattern.flags))
+        answer = identify(pattern, case.library, case.elements, wavelength=order.wavelength, instrument=instrument)
+        answer = replace(answer, flags=(*answer.flags, *_overruled(pattern, order.wavelength), *pattern.flags))
         told = document(file, answer, pattern, time.perf_counter() - began)
         if case.judge is not None:
             told |= {"standard": case.judge.told, "notes": [*told["notes"], case.judge.note]}
-        if wish.plot is not None:
-            told["picture"] = str(_draw(pattern, answer, case.library, wish, several=case.several))
+        if order.plot is not None:
+            told["picture"] = str(_draw(pattern, answer, case.library, order, several=case.several))
     except (DiffractionError, PictureError) as error:
-        if wish.as_json:
+        if order.as_json:
             print_json({"file": str(file), "error": str(error), "verdict": "unusable", "phases": []})
         complain(f"{file}: {error}")
         return UNUSABLE
-    if wish.as_json:
+    if order.as_json:
         print_json(told)
     else:
         print_table(told)
@@ -119,14 +119,16 @@ def _overruled(pattern: Pattern, wavelength: float | None) -> tuple[str, ...]:
     return (OVERRULED,)
 
 
-def _draw(pattern: Pattern, answer: Identification, library: PhaseLibrary, wish: Wish, *, several: bool) -> Path:
+def _draw(
+    pattern: Pattern, answer: Identification, library: PhaseLibrary, order: IdentifyOrder, *, several: bool
+) -> Path:
     """Draws an answer; of several each gets the name of its file, too."""
     from ops.plotting.answers import draw_answer
     from science.diffraction.picture import explain
 
-    out = wish.plot or Path()
+    out = order.plot or Path()
     if several:
         out = out.with_name(f"{out.stem}-{Path(pattern.source).stem}{out.suffix}")
-    picture = explain(pattern, answer, library.crystals, wavelength=wish.wavelength)
+    picture = explain(pattern, answer, library.crystals, wavelength=order.wavelength)
     draw_answer(picture, pattern.source, out)
     return out

@@ -79,7 +79,7 @@ class _Server(uvicorn.Server):
 
 
 @dataclass(frozen=True)
-class Wish:
+class WitnessOrder:
     """What was typed."""
 
     key: Path
@@ -91,18 +91,18 @@ class Wish:
     """Where the address is left for the writer of a ledger; such a witness belongs to a lab and ends with its input."""
 
 
-def run_witness(wish: Wish) -> int:
+def run_witness(order: WitnessOrder) -> int:
     """Witnesses until it is told to stop; 2 when it cannot begin."""
     try:
-        trusted = [verifier for text in wish.trust for verifier in trusted_in(text)]
+        trusted = [verifier for text in order.trust for verifier in trusted_in(text)]
         if not trusted:
             raise SigningKeyError(
                 "Expected a verifier key of the log to witness, got none. Give the line that athanor ledger key DIR "
                 "prints, or a file that holds it, with --trust."
             )
-        witness, listener = Witness(witness_key(wish.key), wish.state, trusted), _listener(wish.listen)
+        witness, listener = Witness(witness_key(order.key), order.state, trusted), _listener(order.listen)
         try:
-            asyncio.run(_witness(witness, listener, wish))
+            asyncio.run(_witness(witness, listener, order))
         finally:
             witness.close()
             listener.close()
@@ -142,7 +142,7 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-async def _witness(witness: Witness, listener: socket.socket, wish: Wish) -> None:
+async def _witness(witness: Witness, listener: socket.socket, order: WitnessOrder) -> None:
     """Serves until it is told to stop.
 
     Raises:
@@ -157,7 +157,7 @@ async def _witness(witness: Witness, listener: socket.socket, wish: Wish) -> Non
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    if wish.card is not None:
+    if order.card is not None:
         reader = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         asyncio.ensure_future(reader.read()).add_done_callback(lambda _: stop())
@@ -168,9 +168,9 @@ async def _witness(witness: Witness, listener: socket.socket, wish: Wish) -> Non
     if stopped.is_set():
         return
     url = _url(listener)
-    if wish.card is not None:
-        Address(url, witness.verifier).leave(wish.card)
-    if wish.as_json:
+    if order.card is not None:
+        Address(url, witness.verifier).leave(order.card)
+    if order.as_json:
         sys.stdout.write(json.dumps({"said": "listening", "url": url, "key": str(witness.verifier)}) + "\n")
     else:
         sys.stdout.write(f"{witness.verifier}\nwitness at {url}; give both to athanor up --witness URL\n")

@@ -32,7 +32,7 @@ D_TICKS = (50, 20, 10, 8, 6, 5, 4, 3.5, 3, 2.5, 2, 1.8, 1.6, 1.4, 1.2, 1, 0.9, 0
 
 
 @dataclass(frozen=True)
-class Wish:
+class PatternsOrder:
     """What was asked for.
 
     Attributes:
@@ -48,16 +48,16 @@ class Wish:
     wavelength: float | None = None
 
 
-def plot_files(files: Sequence[Path], out: Path, wish: Wish, *, as_json: bool) -> int:
+def plot_files(files: Sequence[Path], out: Path, order: PatternsOrder, *, as_json: bool) -> int:
     """Reads patterns and draws them; 0, or 2 when a file or the picture is unusable."""
     from science.diffraction.errors import DiffractionError
     from science.diffraction.readers import read_pattern
 
     try:
         checked(out)
-        axis = chosen_axis(wish.axis)
-        patterns = [read_pattern(file, axis=axis, wavelength=wish.wavelength) for file in files]
-        draw_patterns(patterns, out, wish)
+        axis = chosen_axis(order.axis)
+        patterns = [read_pattern(file, axis=axis, wavelength=order.wavelength) for file in files]
+        draw_patterns(patterns, out, order)
     except (ValueError, DiffractionError, PictureError) as error:
         complain(str(error))
         return UNUSABLE
@@ -86,23 +86,23 @@ def told(pattern: Pattern) -> dict[str, Any]:
     }
 
 
-def draw_patterns(patterns: Sequence[Pattern], out: Path, wish: Wish) -> None:
+def draw_patterns(patterns: Sequence[Pattern], out: Path, order: PatternsOrder) -> None:
     """Writes patterns as a picture, the first at the bottom.
 
     Raises:
         PictureError: spacings were asked for and a wavelength is missing, or the file cannot be written.
     """
     stacked = len(patterns) > 1
-    curves = [(_abscissa(p, wish), _ordinate(p, wish, stacked=stacked)) for p in patterns]
+    curves = [(_abscissa(p, order), _ordinate(p, order, stacked=stacked)) for p in patterns]
     with styled():
         drawn = figure(10.0, min(3.6 + 1.2 * (len(patterns) - 1), 14.0))
         axes = drawn.subplots()
-        if wish.log:
+        if order.log:
             axes.set_yscale("log")
         floor = 1.0
         for n, (pattern, (x, y)) in enumerate(zip(patterns, curves, strict=True)):
             moved = y + n * LIFT
-            if wish.log:
+            if order.log:
                 moved = y * (floor / float(y.min())) if stacked else y
                 floor = LOG_LIFT * float(moved.max())
             colour = COLOURS[n % len(COLOURS)]
@@ -111,18 +111,18 @@ def draw_patterns(patterns: Sequence[Pattern], out: Path, wish: Wish) -> None:
                 _name(axes, pattern, x, moved, colour)
         if not stacked:
             axes.set_title(_short(patterns[0].source), loc="left", fontweight="bold", fontsize=11)
-        _label(axes, wish, stacked=stacked)
-        if wish.d:
+        _label(axes, order, stacked=stacked)
+        if order.d:
             _spacings(axes, curves)
         else:
             axes.set_xlim(min(float(x[0]) for x, _ in curves), max(float(x[-1]) for x, _ in curves))
         save(drawn, out)
 
 
-def _abscissa(pattern: Pattern, wish: Wish) -> Array:
-    if not wish.d:
+def _abscissa(pattern: Pattern, order: PatternsOrder) -> Array:
+    if not order.d:
         return pattern.two_theta
-    wavelength = wish.wavelength or pattern.wavelength
+    wavelength = order.wavelength or pattern.wavelength
     if wavelength is None:
         raise PictureError(
             f"Expected a wavelength to draw {pattern.source} over d, got none in the file. Give --wavelength."
@@ -130,10 +130,10 @@ def _abscissa(pattern: Pattern, wish: Wish) -> Array:
     return np.asarray(wavelength / (2 * np.sin(np.radians(pattern.two_theta / 2))), float)
 
 
-def _ordinate(pattern: Pattern, wish: Wish, *, stacked: bool) -> Array:
+def _ordinate(pattern: Pattern, order: PatternsOrder, *, stacked: bool) -> Array:
     """Counts of one pattern, shares of the strongest line of several; what has no logarithm is raised to have one."""
     y = pattern.intensity / pattern.intensity.max() if stacked else pattern.intensity
-    if wish.log:
+    if order.log:
         y = np.maximum(y, float(y[y > 0].min()))
     return np.asarray(y, float)
 
@@ -158,9 +158,9 @@ def _name(axes: Axes, pattern: Pattern, x: Array, moved: Array, colour: str) -> 
     )
 
 
-def _label(axes: Axes, wish: Wish, *, stacked: bool) -> None:
-    axes.set_xlabel("d / Å" if wish.d else "2θ / °")
-    if not wish.log:
+def _label(axes: Axes, order: PatternsOrder, *, stacked: bool) -> None:
+    axes.set_xlabel("d / Å" if order.d else "2θ / °")
+    if not order.log:
         sparse(axes)
     axes.set_ylabel("share of the strongest line, moved apart" if stacked else "intensity / counts")
     if stacked:

@@ -35,7 +35,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReplayOrder:
     """What was typed.
 
     Attributes:
@@ -61,7 +61,7 @@ class Wish:
     as_json: bool = False
 
 
-def replay(wish: Wish) -> int:
+def replay(order: ReplayOrder) -> int:
     """Lives a past again.
 
     Returns:
@@ -69,32 +69,32 @@ def replay(wish: Wish) -> int:
         there is no past.
     """
     try:
-        lived, made_fork = asyncio.run(_replayed(wish))
+        lived, made_fork = asyncio.run(_replayed(order))
     except (OpsError, BusError, AgentError) as error:
         complain(str(error))
         return UNUSABLE
     except OSError as error:
-        complain(f"Expected to read {wish.place}, got: {error}. Nothing was written there.")
+        complain(f"Expected to read {order.place}, got: {error}. Nothing was written there.")
         return UNUSABLE
     if made_fork is not None:
-        tell_fork(lived, made_fork, as_json=wish.as_json)
+        tell_fork(lived, made_fork, as_json=order.as_json)
         return 0
-    if wish.as_json:
+    if order.as_json:
         sys.stdout.write(json.dumps(_document(lived), ensure_ascii=False) + "\n")
     else:
         _tell(lived)
     return FOUND_WANTING if lived.replayed.differences or lived.replayed.mismatches else 0
 
 
-async def _replayed(wish: Wish) -> tuple[Lived, Fork | None]:
-    if unknown := sorted(set(wish.agents) - {*AGENTS}):
+async def _replayed(order: ReplayOrder) -> tuple[Lived, Fork | None]:
+    if unknown := sorted(set(order.agents) - {*AGENTS}):
         raise CampaignFileError(f"Expected agents among {', '.join(AGENTS)}, got {', '.join(unknown)}.")
-    server = wish.place if "://" in wish.place else wish.nats
-    folder = None if "://" in wish.place else Path(wish.place)
-    look = Look(folder, _until(wish.until), wish.agents, wish.campaign, tolerance=wish.tolerance)
+    server = order.place if "://" in order.place else order.nats
+    folder = None if "://" in order.place else Path(order.place)
+    look = Look(folder, _until(order.until), order.agents, order.campaign, tolerance=order.tolerance)
     async with opened(folder, server, people()) as source:
         past, passed_over = await read(source, look)
-        made_fork = fork(past, wish.what_if, wish.since) if wish.what_if else None
+        made_fork = fork(past, order.what_if, order.since) if order.what_if else None
         if made_fork is not None:
             look = replace(look, change=made_fork.change)
         lived = await relive_with_all_hands(source, look, past)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops.identifying import Wish, identify_files
+from ops.identifying import IdentifyOrder, identify_files
 from science.diffraction.standards import STANDARDS
 from tests.science.diffraction.files import GOOD, X, columns
 
@@ -51,8 +51,8 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _wish(place: Path, **changes: object) -> Wish:
-    return replace(Wish("Al", place / "library", as_json=True), **changes)
+def _order(place: Path, **changes: object) -> IdentifyOrder:
+    return replace(IdentifyOrder("Al", place / "library", as_json=True), **changes)
 
 
 def _said(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict], str]:
@@ -62,7 +62,7 @@ def _said(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict], str]:
 
 def test_a_nameless_cif_is_a_phase_like_any_other(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The pattern of aluminium is named by a structure whose CIF has no name, and drawn."""
-    code = identify_files([place / "al.xy"], _wish(place, plot=place / "a.png"))
+    code = identify_files([place / "al.xy"], _order(place, plot=place / "a.png"))
     ((document,), _) = _said(capsys)
     assert document["phases"][0]["formula"] == "Al"
     assert code == (0 if document["verdict"] == "identified" else 1)
@@ -76,7 +76,7 @@ def test_repairs_are_flagged_in_the_answer(place: Path, capsys: pytest.CaptureFi
     rows[3], rows[4], rows[9] = rows[4], rows[3], rows[9].split()[0] + " nan"
     rows[12] = rows[12].split()[0] + " -5"
     (place / "odd.xy").write_text("\n".join(rows))
-    identify_files([place / "odd.xy"], _wish(place, wavelength=1.78897))
+    identify_files([place / "odd.xy"], _order(place, wavelength=1.78897))
     ((document,), _) = _said(capsys)
     wanted = {"angles-sorted", "negative-counts-raised", "bad-points-left-out", "wavelength-overruled"}
     assert wanted <= set(document["flags"])
@@ -103,7 +103,7 @@ def test_no_content_makes_a_traceback(
 ) -> None:
     """Each odd file is an answer with a verdict, or one sentence with exit code 2; a good one beside it still works."""
     (place / "odd.xy").write_bytes(content)
-    code = identify_files([place / "odd.xy", place / "al.xy"], _wish(place))
+    code = identify_files([place / "odd.xy", place / "al.xy"], _order(place))
     ((odd, good), err) = _said(capsys)
     assert good["phases"][0]["formula"] == "Al"
     if complaint is None:
@@ -129,7 +129,7 @@ def test_wishes_that_cannot_be_met_are_refused_first(
     changes: dict, complaint: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Elements that do not exist, an axis, a wavelength, a picture and a library that are none: one sentence each."""
-    assert identify_files([place / "al.xy"], _wish(place, **changes)) == 2
+    assert identify_files([place / "al.xy"], _order(place, **changes)) == 2
     documents, err = _said(capsys)
     assert (documents, complaint in err) == ([], True)
 
@@ -153,8 +153,8 @@ def test_a_standard_corrects_the_cell(place: Path, capsys: pytest.CaptureFixture
     aluminium = 4.05 / np.sqrt([3, 4, 8, 11, 12, 16, 19, 20])
     sample = _doublets(place / "sample.xy", aluminium, 0.15)
     standard = _doublets(place / "si.xy", STANDARDS["Si"].spacings, 0.15)
-    identify_files([sample], _wish(place))
-    identify_files([sample], _wish(place, standard=standard))
+    identify_files([sample], _order(place))
+    identify_files([sample], _order(place, standard=standard))
     ((alone, helped), _) = _said(capsys)
     assert helped["standard"]["zero_deg"] == pytest.approx(0.15, abs=0.004)
     assert helped["zero_deg"] == pytest.approx(0.15, abs=0.01)
@@ -177,7 +177,7 @@ def test_a_standard_that_is_none_is_refused_first(
 ) -> None:
     """Another powder, another name and a missing file are one sentence each, before anything is identified."""
     changes["standard"] = place / changes["standard"]
-    assert identify_files([place / "al.xy"], _wish(place, **changes)) == 2
+    assert identify_files([place / "al.xy"], _order(place, **changes)) == 2
     documents, err = _said(capsys)
     assert (documents, complaint in err) == ([], True)
 
@@ -185,8 +185,8 @@ def test_a_standard_that_is_none_is_refused_first(
 def test_an_empty_library_and_one_of_other_elements_are_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing to compare with is no verdict but a message that says so."""
     (place / "empty").mkdir()
-    assert identify_files([place / "al.xy"], _wish(place, library=place / "empty")) == 2
-    assert identify_files([place / "al.xy"], _wish(place, elements="Ba,O")) == 2
+    assert identify_files([place / "al.xy"], _order(place, library=place / "empty")) == 2
+    assert identify_files([place / "al.xy"], _order(place, elements="Ba,O")) == 2
     _, err = _said(capsys)
     assert "Expected phases made of Ba, O in the library" in err
 
@@ -196,7 +196,7 @@ def test_every_format_reaches_a_verdict(place: Path, capsys: pytest.CaptureFixtu
     names = [n for n in GOOD if n.split(".")[1] in ("xrdml", "ras", "uxd", "raw", "brml", "rasx", "nxs")]
     for name in names:
         (place / name).write_bytes(GOOD[name])
-    assert identify_files([place / n for n in names], _wish(place)) == 1
+    assert identify_files([place / n for n in names], _order(place)) == 1
     documents, _ = _said(capsys)
     assert [d["verdict"] for d in documents] == ["unknown"] * len(names)
     assert all("short-range" in d["flags"] for d in documents)

@@ -14,7 +14,7 @@ import uvicorn
 
 from bus.ledger.asking import Address
 from bus.ledger.witness import MAX_BODY, Witness
-from ops.witnessing import Wish, application, run_witness, trusted_in
+from ops.witnessing import WitnessOrder, application, run_witness, trusted_in
 from tests.bus.ledger.test_witness import LOG, Log
 from tests.bus.ledger.witnessed import witness_in
 
@@ -96,15 +96,15 @@ def test_what_cannot_be_used_is_told(
 ) -> None:
     """No key, a wrong key, no address: exit code 2 and a sentence each."""
     fields = {"trust": [str(LOG.verifier)], "listen": "127.0.0.1:0"} | changes
-    assert run_witness(Wish(tmp_path / "key" / "private", tmp_path / "state", **fields)) == 2
+    assert run_witness(WitnessOrder(tmp_path / "key" / "private", tmp_path / "state", **fields)) == 2
     assert words in capsys.readouterr().err
 
 
 def test_two_witnesses_over_one_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The second is told who has it."""
     first = witness_in(tmp_path, LOG.verifier)
-    wish = Wish(tmp_path / "key" / "private", tmp_path / "state", [str(LOG.verifier)], "127.0.0.1:0")
-    assert run_witness(wish) == 2
+    order = WitnessOrder(tmp_path / "key" / "private", tmp_path / "state", [str(LOG.verifier)], "127.0.0.1:0")
+    assert run_witness(order) == 2
     assert "in use by process" in capsys.readouterr().err
     first.close()
 

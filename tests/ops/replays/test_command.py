@@ -12,7 +12,7 @@ import pytest
 from contracts.trust import CandidateCleared
 from ops.exits import FOUND_WANTING
 from ops.replays import command
-from ops.replays.command import Wish, replay
+from ops.replays.command import ReplayOrder, replay
 from ops.replays.living import Lived
 from tests.ops.replays.world import again, altered_log
 
@@ -26,7 +26,7 @@ def decided_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         return await again(world, lab, decided_by=code_version)
 
     def find(code_version: str) -> None:
-        async def found(_: Wish) -> tuple[Lived, None]:
+        async def found(_: ReplayOrder) -> tuple[Lived, None]:
             return await lived(code_version), None
 
         monkeypatch.setattr(command, "_replayed", found)
@@ -47,11 +47,11 @@ def test_what_other_code_decided_is_told_apart(
 ) -> None:
     """People read how many and whose, programs get each of them, and the exit code finds nothing wanting."""
     decided_by(decider)
-    assert replay(Wish("somewhere")) == 0
+    assert replay(ReplayOrder("somewhere")) == 0
     told = capsys.readouterr().out
     assert words in told
     assert " decisions made again: 0 differ," in told
-    assert replay(Wish("somewhere", as_json=True)) == 0
+    assert replay(ReplayOrder("somewhere", as_json=True)) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["differences"] == []
     [apart] = document["decided_by_others"]
@@ -63,6 +63,6 @@ def test_what_this_code_decided_is_found_wanting(
 ) -> None:
     """The same difference in a log of this very version is one."""
     decided_by(command.version())
-    assert replay(replace(Wish("somewhere"), as_json=True)) == FOUND_WANTING
+    assert replay(replace(ReplayOrder("somewhere"), as_json=True)) == FOUND_WANTING
     document = json.loads(capsys.readouterr().out)
     assert (len(document["differences"]), document["decided_by_others"]) == (1, [])
