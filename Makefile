@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: help setup run test node check lint bench bench-xrd endurance chaos chaos-ledger schemas lock clean
+.PHONY: help setup run test nightly node check lint bench bench-xrd endurance chaos chaos-ledger schemas lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,7 +33,7 @@ run: $(STAMP) ## run the shipped campaign in virtual time (CAMPAIGN=bso-match OU
 	$(BIN)/athanor run $(CAMPAIGN) --virtual --out $(OUT)
 
 check: $(STAMP) lint ## fast tests, lint, types and import rules
-	$(BIN)/pytest -q -m "not slow" -n 2
+	$(BIN)/pytest -q -m "not slow and not hours" -n 2
 
 lint: $(STAMP) ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .
@@ -49,8 +49,11 @@ node: ## install what the how-to's agent in JavaScript needs into build/node, if
 	timeout 300 npm install --prefix build/node --no-save --no-audit --no-fund --loglevel=error $(NATS_JS) >&2 \
 	|| echo "nats.js was not installed: the agent in JavaScript is not tested." >&2; }
 
-test: $(STAMP) node lint ## everything: lint, types, import rules, all tests
-	$(BIN)/pytest -q -n 2
+test: $(STAMP) node lint ## all that guards a change: lint, types, import rules, all tests but those of hours
+	$(BIN)/pytest -q -m "not hours" -n 2
+
+nightly: $(STAMP) chaos chaos-ledger ## what takes hours: hundreds of samples, hundreds of kills
+	$(BIN)/pytest -q -m hours -n 2
 
 bench: $(STAMP) ## print the benchmarks: ratios beside a peer or a limit run at the same time
 	$(BIN)/python -m tests.bench

@@ -88,20 +88,34 @@ async def test_a_diffractometer_that_is_down_for_days_loses_nothing(tmp_path: Pa
     assert not made.of(SampleLost, AgentFaulted)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("fault", "missed"), [("misweigh", 4), ("dirty_crucible", 1), ("swapped_vials", 2), ("displaced_holder", 4)]
-)
-async def test_of_a_hundred_silent_faults_few_are_missed(tmp_path: Path, fault: str, missed: int) -> None:
-    """What no log shows is found by scales, bar code or fit, or does no harm: all but a few in a hundred."""
-    made = await make(tmp_path, CALM.model_copy(update={fault: 1.0}), vials=100)
+MISSED = {"misweigh": 4, "dirty_crucible": 1, "swapped_vials": 2, "displaced_holder": 4}
+"""Silent fault → how many of a hundred may be missed."""
+
+
+async def few_are_missed(folder: Path, fault: str, vials: int) -> None:
+    """Strikes every vial with a fault: four in five are struck, and few of those missed."""
+    made = await make(folder, CALM.model_copy(update={fault: 1.0}), vials=vials)
     struck = fates(made, fault)
-    assert sum(struck.values()) > 80
-    assert struck.get(Fate.MISSED, 0) <= missed
+    assert sum(struck.values()) > 0.8 * vials
+    assert struck.get(Fate.MISSED, 0) <= max(1, MISSED[fault] * vials / 100)
     assert Fate.OPEN not in struck
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("fault", MISSED)
+async def test_of_a_score_of_silent_faults_one_is_missed_at_most(tmp_path: Path, fault: str) -> None:
+    """What no log shows is found by scales, bar code or fit, or does no harm."""
+    await few_are_missed(tmp_path, fault, 20)
+
+
+@pytest.mark.hours
+@pytest.mark.parametrize("fault", MISSED)
+async def test_of_a_hundred_silent_faults_few_are_missed(tmp_path: Path, fault: str) -> None:
+    """The same with more of them: all but a few in a hundred."""
+    await few_are_missed(tmp_path, fault, 100)
+
+
+@pytest.mark.hours
 async def test_chaos_at_five_times_the_rates(tmp_path: Path) -> None:
     """A quarter of a year of everything at once, five times as often: all vials accounted for, 95 in 100 faults caught.
 

@@ -15,16 +15,18 @@ from bus.blobs import BlobStore
 from bus.jetstream import JetStreamBus
 from bus.server import EmbeddedServer
 from contracts.presence import SpeakersListed
-from tests.system.console import athanor, read_log, say_as_a_newer_athanor, summary
+from tests.system.console import athanor, read_log, say_as_a_newer_athanor
+from tests.system.kept import kept
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """A campaign of twelve vials, enough for a model, run once for this module."""
+    """A campaign of twelve vials, enough for a model, and its folder."""
     folder = tmp_path_factory.mktemp("asking")
-    return summary(athanor("run", "quick", "--seed", 3, "--out", folder / "out", "--json")), folder / "out"
+    ran = kept(tmp_path_factory, "quick", 5)
+    return ran.summary, ran.copy(folder / "out")
 
 
 def rows(*words: object) -> list[dict[str, Any]]:

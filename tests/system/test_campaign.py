@@ -15,15 +15,17 @@ from contracts.planning import BatchClosed, CandidateProposed
 from contracts.synthesis import SampleLost, SampleSynthesised
 from contracts.trust import CandidateCleared, CandidateRefused, ReviewRequested
 from tests.system.console import athanor, read_log, summary, without_walls
+from tests.system.kept import kept
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """The shipped campaign of twelve samples, run once for this module."""
+    """The shipped campaign of twelve samples, and its folder."""
     out = tmp_path_factory.mktemp("quick") / "out"
-    return summary(athanor("run", "quick", "--seed", 5, "--out", out, "--json")), out
+    ran = kept(tmp_path_factory, "quick", 5)
+    return ran.summary, ran.copy(out)
 
 
 def test_the_summary_says_what_was_asked_for(quick: tuple[dict[str, Any], Path]) -> None:
@@ -111,7 +113,7 @@ def test_a_finished_campaign_is_not_run_again(quick: tuple[dict[str, Any], Path]
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["bso-match", "--seed", 5], "is 'quick"),
+        (["bso-match", "--seed", 5], 'is "quick'),
         (["quick", "--seed", 6], "quick-5"),
         (["quick", "--seed", 5, "--max-samples", 13], "budget.max_samples"),
     ],

@@ -24,7 +24,8 @@ from ops.equipment import reactions
 from ops.seat_book import Seat
 from ops.seats.making import skeleton
 from tests.ops.seats.page import ENDINGS, WITHOUT, placed
-from tests.system.console import athanor, environment, read_log, small
+from tests.system.console import environment, read_log, small
+from tests.system.kept import kept
 from tests.system.test_daemon import daemon, until
 
 pytestmark = pytest.mark.slow
@@ -77,12 +78,8 @@ class Past:
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
     """The campaign that parrots know by heart."""
-    folder = tmp_path_factory.mktemp("past")
-    campaign = small(folder)
-    done = athanor("run", campaign, "--out", folder / "run")
-    assert done.returncode == 0, done.stderr
-    (folder / "copy").mkdir()
-    return Past(campaign, folder / "run", asyncio.run(read_log(folder / "run", folder / "copy")))
+    ran = kept(tmp_path_factory, seed=0)
+    return Past(Path(ran.campaign), ran.out, asyncio.run(read_log(ran.out, tmp_path_factory.mktemp("copy"))))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from contracts.instruments import StepKind
 from contracts.presence import AgentStopped
 from contracts.synthesis import StepCompleted
 from tests.system.console import athanor, command, environment, read_log, small, summary
+from tests.system.kept import kept
 
 pytestmark = pytest.mark.slow
 
@@ -43,8 +44,7 @@ def _interrupt(campaign: Path, out: Path, entries: int, number: signal.Signals) 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The campaign that nobody stops."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    return summary(athanor("run", small(folder), "--seed", 4, "--out", folder / "out", "--json"))
+    return kept(tmp_path_factory).summary
 
 
 async def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(

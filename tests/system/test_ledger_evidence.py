@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from tests.system.console import athanor, command, environment, small, summary
+from tests.system.kept import kept
 
 pytestmark = pytest.mark.slow
 
@@ -64,9 +65,8 @@ def delete_store(run: Path) -> None:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A campaign that nobody disturbed: its folder and its summary."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    told = summary(athanor("run", small(folder), "--seed", 4, "--out", folder / "out", "--json"))
-    return folder / "out", told
+    ran = kept(tmp_path_factory)
+    return ran.copy(tmp_path_factory.mktemp("undisturbed") / "out"), ran.summary
 
 
 def ledger(*arguments: object, code: int = 0) -> dict[str, Any]:

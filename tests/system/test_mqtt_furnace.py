@@ -21,6 +21,7 @@ from contracts.presence import LabTroubled, TroubleKind
 from contracts.synthesis import StepCompleted
 from tests.bus.test_server import alive
 from tests.system.console import athanor, command, environment, read_log, small, summary, without_walls
+from tests.system.kept import kept
 from tests.system.test_daemon import daemon, status, until
 
 pytestmark = pytest.mark.slow
@@ -31,8 +32,7 @@ WIRED = {'synthesis = "simulated"': 'synthesis = "mqtt"\nsimulate_furnace = true
 @pytest.fixture(scope="module")
 def near(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The campaign with its furnaces in the lab's own process."""
-    folder = tmp_path_factory.mktemp("near")
-    return summary(athanor("run", small(folder), "--seed", 4, "--out", folder / "out", "--json"))
+    return kept(tmp_path_factory).summary
 
 
 def test_the_wire_changes_nothing(tmp_path: Path, near: dict[str, Any]) -> None:

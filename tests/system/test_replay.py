@@ -20,16 +20,17 @@ from bus.ledger.tiles import WIDTH, TileStore, pack_bundle, tile_path
 from bus.server import EmbeddedServer
 from contracts.event import Event
 from contracts.trust import ReviewRequested
-from tests.system.console import athanor, read_log, small, summary
+from tests.system.console import athanor, read_log
+from tests.system.kept import kept
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """A campaign of four vials, run once for this module, and its folder."""
-    folder = tmp_path_factory.mktemp("small")
-    return summary(athanor("run", small(folder), "--seed", 4, "--out", folder / "out", "--json")), folder / "out"
+    """A campaign of four vials, and its folder."""
+    ran = kept(tmp_path_factory)
+    return ran.summary, ran.copy(tmp_path_factory.mktemp("small") / "out")
 
 
 @pytest.fixture

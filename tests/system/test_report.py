@@ -14,15 +14,16 @@ from bus.server import EmbeddedServer
 from contracts.diffraction import PatternMeasured
 from tests.ops.reports.test_page import read
 from tests.system.console import athanor, read_log, small, summary
+from tests.system.kept import kept
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """A campaign of four vials, run once for this module."""
-    folder = tmp_path_factory.mktemp("report")
-    return summary(athanor("run", small(folder), "--seed", 4, "--out", folder / "out", "--json")), folder / "out"
+    """A campaign of four vials, and its folder."""
+    ran = kept(tmp_path_factory)
+    return ran.summary, ran.copy(tmp_path_factory.mktemp("report") / "out")
 
 
 def _copy(run: Path, folder: Path) -> Path:

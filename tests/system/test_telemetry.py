@@ -12,7 +12,8 @@ from contracts.identifiers import chain_id
 from contracts.learning import ModelRejected, ModelReleased, ObservationRecorded
 from contracts.presence import AgentStarted
 from tests.ops.telemetry.observed import lines, spans, unresolved
-from tests.system.console import athanor, read_log, small, summary, without_walls
+from tests.system.console import athanor, read_log, summary, without_walls
+from tests.system.kept import kept
 
 pytestmark = pytest.mark.slow
 Observed = tuple[dict[str, Any], Path, Path]
@@ -20,10 +21,9 @@ Observed = tuple[dict[str, Any], Path, Path]
 
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
-    """A small campaign, run once for this module: its summary, its folder, its file."""
-    folder = tmp_path_factory.mktemp("observed")
-    campaign, out = small(folder), folder / "out"
-    return summary(athanor("run", campaign, "--seed", 5, "--out", out, "--json")), out, campaign
+    """A small campaign: its summary, its folder, its file."""
+    ran = kept(tmp_path_factory)
+    return ran.summary, ran.out, Path(ran.campaign)
 
 
 async def test_one_trace_from_proposal_to_retraining(observed: Observed, tmp_path: Path) -> None:
@@ -63,6 +63,6 @@ def test_the_log_and_the_numbers_of_a_run(observed: Observed) -> None:
 def test_without_telemetry_the_campaign_is_the_same(observed: Observed, tmp_path: Path) -> None:
     """No file is made, and every number of the summary is the same: nothing that is told comes back."""
     told, _, campaign = observed
-    silent = summary(athanor("run", campaign, "--seed", 5, "--out", tmp_path / "silent", "--json", "--no-telemetry"))
+    silent = summary(athanor("run", campaign, "--seed", 4, "--out", tmp_path / "silent", "--json", "--no-telemetry"))
     assert not (tmp_path / "silent" / "telemetry").exists()
     assert without_walls(silent) == without_walls(told)
