@@ -162,13 +162,15 @@ def on(*kinds: type[Event], long: bool = False) -> Any:
 
 
 class Agent(Generic[M]):
-    """One autonomous agent. Subclasses declare `name`, folds and reactions.
+    """One autonomous agent. Subclasses declare `name`, what it `yields`, folds and reactions.
 
     A subclass inherits what its parents declare and adds to it; parents fold and react first. A declared
     method cannot be replaced under its own name, because the parent's would go on running unseen.
     """
 
     name: ClassVar[str]
+    yields: ClassVar[tuple[type[Event], ...]] = ()
+    """The kinds of events that it may say; the broker lets it say no others."""
     fold_table: ClassVar[dict[type[Event], tuple[Callable[[Any, Any], None], ...]]] = {}
     reaction_table: ClassVar[dict[type[Event], tuple[Reaction, ...]]] = {}
     _declared_names: ClassVar[frozenset[str]] = frozenset()

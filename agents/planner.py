@@ -63,6 +63,7 @@ class Planner(KeepsBook[PlannerMemory]):
     """Draws feasible candidates, ranks them by what they promise, and ends the campaign when its budget is used."""
 
     name = "planner"
+    yields = (BatchClosed, CandidateProposed, ProposalExhausted, CampaignFinished)
 
     def __init__(self) -> None:
         super().__init__(PlannerMemory())

@@ -63,6 +63,13 @@ class Retrainer(KeepsBook[RetrainerMemory]):
     """Records observations, snapshots them, refits the models, and releases what passes its checks."""
 
     name = "retrainer"
+    yields = (
+        ObservationRecorded,
+        ObservationWithheld,
+        ObservationRetracted,
+        ModelReleased,
+        ModelRejected,
+    )
 
     def __init__(self) -> None:
         super().__init__(RetrainerMemory())

@@ -26,6 +26,7 @@ class ReviewDesk(Agent[DeskMemory]):
     """Asks a reviewer what the trust auditor would not decide alone; records who answered, and whether for real."""
 
     name = "review_desk"
+    yields = (ReviewDecided,)
 
     def __init__(self, reviewer: Reviewer) -> None:
         super().__init__(DeskMemory())

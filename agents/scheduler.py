@@ -89,6 +89,7 @@ class Scheduler(KeepsBook[SchedulerMemory]):
     """Groups cleared samples that share a thermal profile into furnace runs and books instruments for them."""
 
     name = "scheduler"
+    yields = (RunScheduled,)
 
     def __init__(self) -> None:
         super().__init__(SchedulerMemory())

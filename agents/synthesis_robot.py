@@ -28,7 +28,15 @@ from contracts.instruments import (
 )
 from contracts.recipe import Recipe
 from contracts.scheduling import RunScheduled, ScheduledSample
-from contracts.synthesis import SampleLost, SampleSynthesised, StepCompleted, StepFailed, StepStarted
+from contracts.synthesis import (
+    FurnaceCalibrated,
+    FurnaceNotCalibrated,
+    SampleLost,
+    SampleSynthesised,
+    StepCompleted,
+    StepFailed,
+    StepStarted,
+)
 
 TRIES = 2
 """How often a step that its instrument calls retryable is tried."""
@@ -96,6 +104,15 @@ class SynthesisRobot(Agent[RobotMemory]):
     """Carries out furnace runs: weigh, mill, load, fire, regrind, unload; has furnaces calibrated before them."""
 
     name = "synthesis_robot"
+    yields = (
+        StepStarted,
+        StepCompleted,
+        StepFailed,
+        SampleSynthesised,
+        SampleLost,
+        FurnaceCalibrated,
+        FurnaceNotCalibrated,
+    )
 
     def __init__(self, synthesisers: Mapping[str, Synthesiser]) -> None:
         super().__init__(RobotMemory())

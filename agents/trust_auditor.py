@@ -53,6 +53,7 @@ class TrustAuditor(Agent[AuditorMemory]):
     """Clears, refuses or escalates each candidate by interval width and out-of-distribution votes."""
 
     name = "trust_auditor"
+    yields = (CandidateCleared, CandidateRefused, ReviewRequested)
 
     def __init__(self) -> None:
         super().__init__(AuditorMemory())

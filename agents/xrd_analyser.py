@@ -13,6 +13,7 @@ from agents.designs import elements_in
 from agents.identifying import analysis_of, why_unknown
 from agents.instrument_check import drift_in, instrument_before, standard_in, standard_measured, standard_of
 from agents.triaging import Triages
+from contracts import diffraction
 from contracts.diffraction import AnalysisFlagged, PatternMeasured, PhasesIdentified, Verdict
 from contracts.event import Event
 from contracts.identifiers import STANDARD_SCAN
@@ -32,6 +33,19 @@ class XrdAnalyser(Triages):
     """Measures samples, fits the known phases to their patterns, and says how sure it is."""
 
     name = "xrd_analyser"
+    yields = (
+        diffraction.MeasurementStarted,
+        diffraction.MeasurementFailed,
+        diffraction.PatternMeasured,
+        diffraction.PhasesIdentified,
+        diffraction.AnalysisFlagged,
+        diffraction.StandardMeasured,
+        diffraction.DriftDetected,
+        diffraction.RescanRequested,
+        diffraction.AnalysisReviewRequested,
+        diffraction.AnalysisReviewDeferred,
+        diffraction.ReviewsResumed,
+    )
 
     def __init__(self, diffractometer: Diffractometer, library: str | None = None) -> None:
         """Args: the diffractometer, and a library path instead of the shipped one."""

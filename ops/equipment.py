@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from agents.agent import Agent
+from agents.crew import Instruments
 from agents.drivers.file_drop import FileDropDiffractometer
-from agents.planner import Planner
-from agents.retrainer import Retrainer
-from agents.review_desk import ReviewDesk
-from agents.scheduler import Scheduler
-from agents.synthesis_robot import SynthesisRobot
-from agents.trust_auditor import TrustAuditor
-from agents.xrd_analyser import XrdAnalyser
 from bus.server import EmbeddedServer
 from contracts.instruments import Diffractometer, Synthesiser
 from ops.clock import RealClock, VirtualClock
@@ -32,23 +24,13 @@ from simulators.furnace import SimulatedSynthesiser
 from simulators.reviewer import SimulatedReviewer
 from simulators.wire.distant import DistantLine
 
-AGENTS = tuple(a.name for a in (Planner, TrustAuditor, ReviewDesk, Scheduler, SynthesisRobot, XrdAnalyser, Retrainer))
-"""Names of all agents, in the order in which they take turns."""
-
-
-def reactions() -> dict[str, tuple[str, ...]]:
-    """Agent → kinds that it answers; what it only remembers is left out."""
-    crew = (Planner, TrustAuditor, ReviewDesk, Scheduler, SynthesisRobot, XrdAnalyser, Retrainer)
-    return {agent.name: tuple(sorted(kind.kind for kind in agent.reaction_table)) for agent in crew}
-
 
 @dataclass
 class Equipment:
     """The instruments, and what plays those that are not real."""
 
     bench: Bench
-    synthesisers: Mapping[str, Synthesiser]
-    diffractometer: Diffractometer
+    instruments: Instruments
     simulated: list[str] = field(default_factory=list)
     recalls: list[Callable[[], None]] = field(default_factory=list)
     """What lets the past draw its faults again."""
@@ -109,17 +91,5 @@ async def equip(order: Order, clock: RealClock | VirtualClock, begun: datetime, 
         diffractometer = BadLine(device, faults)
         simulated.append(lab.diffractometer)
         recalls += [device.recall, diffractometer.recall]
-    return Equipment(bench, lines, diffractometer, simulated, recalls, device, furnaces)
-
-
-def crew(equipment: Equipment, library: str | None) -> list[Agent[Any]]:
-    """All agents, in the order in which they take turns."""
-    return [
-        Planner(),
-        TrustAuditor(),
-        ReviewDesk(SimulatedReviewer()),
-        Scheduler(),
-        SynthesisRobot(equipment.synthesisers),
-        XrdAnalyser(equipment.diffractometer, library),
-        Retrainer(),
-    ]
+    instruments = Instruments(lines, diffractometer, SimulatedReviewer())
+    return Equipment(bench, instruments, simulated, recalls, device, furnaces)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.agent import Agent
+from agents.crew import NAMES, crew
 from agents.runtime import Lab, Runtime
 from agents.runtime.snapshots import Snapshots
 from agents.synthesis_robot import SynthesisRobot
@@ -29,7 +30,7 @@ from contracts.campaigns import CampaignStarted
 from contracts.presence import EventRefused, LabTroubled, TroubleKind
 from ops.accounts import keys_at, keys_of, users_of
 from ops.clock import RealClock, VirtualClock
-from ops.equipment import AGENTS, Equipment, crew, equip, wire_address
+from ops.equipment import Equipment, equip, wire_address
 from ops.errors import CampaignFileError, ResumeError, StalledError
 from ops.foresight import foresight
 from ops.furnaces import Wire
@@ -259,8 +260,8 @@ async def prepare(
         ResumeError: the log holds another plan under this name.
         CampaignFileError: there is no such agent, or time-lapse is asked of real instruments.
     """
-    if unknown := sorted(set(only) - {*AGENTS}):
-        raise CampaignFileError(f"Expected agents among {', '.join(AGENTS)}, got {', '.join(unknown)}.")
+    if unknown := sorted(set(only) - {*NAMES}):
+        raise CampaignFileError(f"Expected agents among {', '.join(NAMES)}, got {', '.join(unknown)}.")
     if speed != 1.0 and not order.campaign.instruments.all_simulated:
         raise CampaignFileError(f"Expected real time with real instruments, got a speed of {speed:g}. Leave speed out.")
     if order.virtual and order.campaign.instruments.real_furnaces:
@@ -279,7 +280,7 @@ async def prepare(
     makes = not only or SynthesisRobot.name in only
     equipment = await equip(order, lab_clock, begun, wire if makes else None)
     workers = Workers(order.workers)
-    agents = [a for a in crew(equipment, order.campaign.instruments.library) if not only or a.name in only]
+    agents = [a for a in crew(equipment.instruments, order.campaign.instruments.library) if not only or a.name in only]
     if order.virtual and order.workers > 1 and equipment.device is not None:
         workers.coming = foresight(equipment.device, agents)
     observatory = observatory or Observatory()

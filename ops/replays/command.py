@@ -16,11 +16,11 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from agents.crew import NAMES
 from agents.errors import AgentError
 from agents.runtime.verdicts import Mismatch
 from bus.errors import BusError
 from bus.replay import opened
-from ops.equipment import AGENTS
 from ops.errors import CampaignFileError, OpsError
 from ops.exits import FOUND_WANTING, UNUSABLE, complain
 from ops.replays.living import Lived, Look, read, relive_with_all_hands
@@ -87,8 +87,8 @@ def replay(order: ReplayOrder) -> int:
 
 
 async def _replayed(order: ReplayOrder) -> tuple[Lived, Fork | None]:
-    if unknown := sorted(set(order.agents) - {*AGENTS}):
-        raise CampaignFileError(f"Expected agents among {', '.join(AGENTS)}, got {', '.join(unknown)}.")
+    if unknown := sorted(set(order.agents) - {*NAMES}):
+        raise CampaignFileError(f"Expected agents among {', '.join(NAMES)}, got {', '.join(unknown)}.")
     server = order.place if "://" in order.place else order.nats
     folder = None if "://" in order.place else Path(order.place)
     look = Look(folder, _until(order.until), order.agents, order.campaign, tolerance=order.tolerance)

@@ -8,12 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from agents.agent import Agent
-from agents.planner import Planner
-from agents.retrainer import Retrainer
-from agents.review_desk import ReviewDesk
+from agents.crew import Instruments, crew
 from agents.runtime.past import Past
 from agents.runtime.recorded import (
     Recollection,
@@ -25,9 +21,6 @@ from agents.runtime.recorded import (
 from agents.runtime.replaying import Replay, Terms
 from agents.runtime.snapshots import MemorySnapshot, Snapshots
 from agents.runtime.verdicts import Change, Replayed
-from agents.scheduler import Scheduler
-from agents.synthesis_robot import SynthesisRobot
-from agents.trust_auditor import TrustAuditor
 from agents.workers import Workers
 from agents.xrd_analyser import XrdAnalyser
 from bus.errors import BlobError
@@ -104,20 +97,21 @@ def hands(past: Past) -> int:
     return max(1, min(len(os.sched_getaffinity(0)), patterns // PATTERNS_TO_BEGIN))
 
 
-def crew(past: Past, blobs: Blobs, library: str | None) -> list[Agent[Any]]:
-    """All agents, over a world that answers what was recorded."""
+def recorded_instruments(past: Past, blobs: Blobs) -> Instruments:
+    """A world that answers what was recorded.
+
+    Args:
+        past: what happened.
+        blobs: its artefacts.
+    """
     laboratory = past.started.plan.laboratory if past.started else None
     furnaces = [f.name for f in laboratory.furnaces] if laboratory else []
     diffractometer = laboratory.diffractometer if laboratory else "none"
-    return [
-        Planner(),
-        TrustAuditor(),
-        ReviewDesk(RecordedReviewer(past)),
-        Scheduler(),
-        SynthesisRobot({name: RecordedSynthesiser(name, past) for name in furnaces}),
-        XrdAnalyser(RecordedDiffractometer(diffractometer, past, blobs), library),
-        Retrainer(),
-    ]
+    return Instruments(
+        {name: RecordedSynthesiser(name, past) for name in furnaces},
+        RecordedDiffractometer(diffractometer, past, blobs),
+        RecordedReviewer(past),
+    )
 
 
 async def read(source: Source, look: Look) -> tuple[Past, list[str]]:
@@ -148,7 +142,8 @@ async def read(source: Source, look: Look) -> tuple[Past, list[str]]:
 async def relive(source: Source, look: Look, past: Past, workers: Science, *, at_once: int) -> Lived:
     """Lives a past again."""
     library, unable = await _library(past, look.folder, workers)
-    agents = [a for a in crew(past, source.blobs, library) if not look.agents or a.name in look.agents]
+    everybody = crew(recorded_instruments(past, source.blobs), library)
+    agents = [a for a in everybody if not look.agents or a.name in look.agents]
     bench = Recollection(source.blobs, workers)
     replay = Replay(past, agents, bench, Terms(version(), at_once, look.change, unable))
     passed_over: list[str] = []

@@ -20,13 +20,13 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from agents.crew import CREW
 from agents.runtime.past import Past
 from agents.runtime.verdicts import Change, Judged, Verdict
-from bus.blobs import MemoryBlobs
 from contracts.campaigns import CampaignPlan
 from ops.errors import CampaignFileError, ResumeError
 from ops.replays.gist import gist, words
-from ops.replays.living import Lived, crew
+from ops.replays.living import Lived
 from ops.replays.telling import as_document, sentence
 from ops.settings import mistakes
 
@@ -111,7 +111,7 @@ def outcomes(lived: Lived) -> Iterator[tuple[Judged, Outcome]]:
     """What the other plan does to each decision, in the order in which they are made."""
     past, replayed = lived.past, lived.replayed
     folded_by: dict[str, set[str]] = defaultdict(set)
-    for agent in crew(past, MemoryBlobs(), None):
+    for agent in CREW:
         for kind in agent.fold_table:
             folded_by[kind.kind].add(agent.name)
     made: dict[int, list[Judged]] = defaultdict(list)

@@ -115,7 +115,7 @@ def _seat(order: SeatOrder) -> Seat:
 
 def _heard_by(name: str) -> tuple[str, ...]:
     """What is listened to where nothing was said of it: what an agent of the lab reacts to, or its beginning."""
-    from ops.equipment import reactions
+    from agents.crew import reactions
 
     return reactions().get(name, ("campaign.started",))
 

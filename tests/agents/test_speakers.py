@@ -6,9 +6,9 @@ import ast
 from pathlib import Path
 
 import agents
+from agents.crew import CREW
 from agents.speakers import AGENTS, OTHERS
 from contracts.catalogue import kinds
-from ops.equipment import AGENTS as CREW
 
 ROOT = Path(agents.__file__).parent
 NAMES = {kind.__name__: kind for kind in kinds()}
@@ -36,7 +36,7 @@ def test_every_agent_may_say_what_its_code_says_and_no_more() -> None:
 
 def test_no_agent_is_forgotten() -> None:
     """Every agent of the crew has its grants, and nothing else in this folder makes events."""
-    assert tuple(AGENTS) == CREW
+    assert tuple(AGENTS) == tuple(agent.name for agent in CREW)
     known = {stem for name in AGENTS for stem in FILES.get(name, (name,))}
     assert not {p.stem for p in ROOT.glob("*.py") if made_in(p)} - known
 

@@ -13,12 +13,12 @@ from functools import cache
 import orjson
 import pytest
 
+from agents.crew import NAMES
 from agents.runtime.verdicts import Verdict
 from bus.codec import decode
 from contracts.event import Event
 from contracts.presence import AgentFaulted
 from contracts.upcasters import STEPS
-from ops.equipment import AGENTS
 from ops.replays.living import Lived
 from ops.replays.telling import as_document
 from tests.histories.kept import History, SealedBlobs, path_of, read
@@ -90,7 +90,7 @@ async def test_a_history_that_ended_leaves_nothing_unfinished(name: str) -> None
 def test_together_they_hold_what_happens_in_a_lab() -> None:
     """Each agent decides; models are released, ranked with and judged by; things fail, persons answer, files drop."""
     said = Counter(decode(p).source.removeprefix("/agents/") for n in MAKINGS for p in history(n).payloads)
-    assert set(AGENTS) <= set(said)
+    assert set(NAMES) <= set(said)
     kinds = Counter(event.kind for name in MAKINGS for event in events(name))
     assert set(kinds) >= {
         "learning.model_released", "learning.observation_recorded", "learning.observation_withheld",

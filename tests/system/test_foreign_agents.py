@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from agents.crew import reactions
 from agents.speakers import AGENTS
 from bus.protocol import Recorded
 from contracts.presence import AgentStarted, EventRefused
 from contracts.review import ReviewDecided
-from ops.equipment import reactions
 from ops.seat_book import Seat
 from ops.seats.making import skeleton
 from tests.ops.seats.page import ENDINGS, WITHOUT, placed
