@@ -9,42 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
 
 from contracts.errors import InstrumentBusyError, InstrumentError
-from contracts.instruments import ActionState
+from contracts.instruments import ActionState, Instrument, Report_co, Request_contra, SampleTrouble, StepKind
 
 PAUSE = timedelta(minutes=1)
 """Least time before a busy instrument is asked again, should it not know when it will be free."""
-
-
-class Asked(Protocol):
-    """What an instrument is asked to do."""
-
-    @property
-    def key(self) -> str:
-        """The action's idempotency key."""
-        ...
-
-
-Request_contra = TypeVar("Request_contra", bound=Asked, contravariant=True)
-Report_co = TypeVar("Report_co", covariant=True)
-
-
-class Instrument(Protocol[Request_contra, Report_co]):
-    """What `contracts.instruments.Synthesiser` and `Diffractometer` have in common."""
-
-    async def start(self, request: Request_contra, /) -> None:
-        """Begins an action, once for each key."""
-        ...
-
-    async def ask(self, key: str, /) -> ActionState:
-        """What became of a key."""
-        ...
-
-    async def finish(self, key: str, /) -> Report_co:
-        """Waits for the end of an action and reports."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +69,9 @@ async def _ask(instrument: Instrument[Request_contra, Report_co], key: str) -> t
         return await instrument.ask(key), "the instrument does not know what became of this action"
     except InstrumentError as error:
         return ActionState.UNKNOWN, str(error)
+
+
+def all_lost(step: StepKind, sample_ids: tuple[str, ...]) -> tuple[SampleTrouble, ...]:
+    """What is said of vials of which nobody can tell what became of them."""
+    gone = f"nobody can tell what became of the step {step.value}"
+    return tuple(SampleTrouble(sample_id=name, reason=gone, lost=True) for name in sample_ids)

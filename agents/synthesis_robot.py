@@ -12,13 +12,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from agents.actions import NotDone, effectively_once
+from agents.actions import NotDone, all_lost, effectively_once
 from agents.agent import Agent, on
 from agents.calibrating import not_offered, outcome
 from agents.memory import Memory
 from contracts.event import Event
 from contracts.instruments import (
-    SampleTrouble,
     SelectiveSynthesiser,
     StepKind,
     StepReport,
@@ -262,12 +261,6 @@ def _fact(intent: StepStarted, outcome: StepReport | NotDone) -> Fact:
         readings=readings,
         troubles=troubles,
     )
-
-
-def all_lost(step: StepKind, sample_ids: tuple[str, ...]) -> tuple[SampleTrouble, ...]:
-    """What is said of vials of which nobody can tell what became of them."""
-    gone = f"nobody can tell what became of the step {step.value}"
-    return tuple(SampleTrouble(sample_id=name, reason=gone, lost=True) for name in sample_ids)
 
 
 def _heed(vials: list[_Vial], fact: Fact, *, final: bool) -> None:

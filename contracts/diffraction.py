@@ -44,7 +44,7 @@ class MeasurementStarted(Event, kind="diffraction.measurement_started"):
     """The diffractometer."""
 
 
-class PatternMeasured(Event, kind="diffraction.pattern_measured"):
+class PatternMeasured(Event, kind="diffraction.pattern_measured", answers="scan/{measurement_id}"):
     """A powder pattern was collected."""
 
     measurement_id: MeasurementId
@@ -65,7 +65,7 @@ class PatternMeasured(Event, kind="diffraction.pattern_measured"):
     """Whether the lab asked for it; a dropped file of an unknown sample was not asked for."""
 
 
-class MeasurementFailed(Event, kind="diffraction.measurement_failed"):
+class MeasurementFailed(Event, kind="diffraction.measurement_failed", answers="scan/{measurement_id}"):
     """No usable file came of it."""
 
     measurement_id: MeasurementId

@@ -8,6 +8,7 @@ upcaster (`contracts.upcasters`).
 from __future__ import annotations
 
 import re
+from string import Formatter
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -35,21 +36,29 @@ class Event(Words):
 
     kind: ClassVar[str]
     version: ClassVar[int]
+    answers: ClassVar[str]
+    """The question to the world that it tells the answer of, with its own fields in braces; empty if to none."""
 
-    def __init_subclass__(cls, *, kind: str = "", version: int = 1, **kwargs: Any) -> None:
-        """Keeps pydantic's own keywords; `kind` and `version` are read below."""
+    def __init_subclass__(cls, *, kind: str = "", version: int = 1, answers: str = "", **kwargs: Any) -> None:
+        """Keeps pydantic's own keywords; `kind`, `version` and `answers` are read below."""
         super().__init_subclass__(**kwargs)
 
     @classmethod
-    def __pydantic_init_subclass__(cls, *, kind: str = "", version: int = 1, **kwargs: Any) -> None:
-        """Files the class's kind and version, or says what is wrong with them."""
+    def __pydantic_init_subclass__(cls, *, kind: str = "", version: int = 1, answers: str = "", **kwargs: Any) -> None:
+        """Files the class's kind and version, and what it answers, or says what is wrong with them."""
         super().__pydantic_init_subclass__(**kwargs)
         if not _KIND.match(kind) or version < 1:
             raise CatalogueError(
                 f"Expected class {cls.__name__}(Event, kind='topic.fact', version>=1), got kind={kind!r}, "
                 f"version={version}."
             )
-        cls.kind, cls.version = kind, version
+        if unknown := {name for _, name, _, _ in Formatter().parse(answers) if name} - set(cls.model_fields):
+            raise CatalogueError(f"Expected fields of {cls.__name__} in answers={answers!r}, got {sorted(unknown)}.")
+        cls.kind, cls.version, cls.answers = kind, version, answers
+
+    def answered(self) -> str | None:
+        """The question to the world that this event tells the answer of, if it does."""
+        return self.answers.format_map(self.__dict__) or None
 
     @classmethod
     def topic(cls) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Protocol, Self, runtime_checkable
+from typing import Annotated, Protocol, Self, TypeVar, runtime_checkable
 
 from pydantic import AwareDatetime, Field, JsonValue, model_validator
 
@@ -190,26 +190,44 @@ class Clock(Protocol):
         ...
 
 
+class Asked(Protocol):
+    """What an instrument is asked to do."""
+
+    @property
+    def key(self) -> str:
+        """The action's idempotency key."""
+        ...
+
+
+Request_contra = TypeVar("Request_contra", bound=Asked, contravariant=True)
+Report_co = TypeVar("Report_co", covariant=True)
+
+
 @runtime_checkable
-class Synthesiser(Protocol):
-    """Weighs, mills, loads, fires and unloads vials, and has its furnace calibrated."""
+class Instrument(Protocol[Request_contra, Report_co]):
+    """Carries out physical actions, each under a key of its own, and can say later what became of it."""
 
     @property
     def name(self) -> str:
         """Name of the instrument."""
         ...
 
-    async def start(self, request: StepRequest) -> None:
+    async def start(self, request: Request_contra, /) -> None:
         """Begins the action; asked again with the same key it does nothing more."""
         ...
 
-    async def ask(self, key: str) -> ActionState:
+    async def ask(self, key: str, /) -> ActionState:
         """What became of that key."""
         ...
 
-    async def finish(self, key: str) -> StepReport:
+    async def finish(self, key: str, /) -> Report_co:
         """Waits until the action has ended and reports; asked again it reports the same."""
         ...
+
+
+@runtime_checkable
+class Synthesiser(Instrument[StepRequest, StepReport], Protocol):
+    """Weighs, mills, loads, fires and unloads vials, and has its furnace calibrated."""
 
 
 @runtime_checkable
@@ -222,25 +240,8 @@ class SelectiveSynthesiser(Protocol):
 
 
 @runtime_checkable
-class Diffractometer(Protocol):
-    """Measures the powder pattern of a vial."""
-
-    @property
-    def name(self) -> str:
-        """Name of the instrument."""
-        ...
-
-    async def start(self, request: ScanRequest) -> None:
-        """Begins the scan; asked again with the same key it does nothing more."""
-        ...
-
-    async def ask(self, key: str) -> ActionState:
-        """What became of that key."""
-        ...
-
-    async def finish(self, key: str) -> ScanReport:
-        """Waits until the scan has ended and hands over the file; asked again it hands over the same."""
-        ...
+class Diffractometer(Instrument[ScanRequest, ScanReport], Protocol):
+    """Measures the powder pattern of a vial, and hands over the file."""
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ from contracts.event import Event
 from contracts.identifiers import CandidateId, ReviewId
 
 
-class ReviewDecided(Event, kind="review.decided"):
+class ReviewDecided(Event, kind="review.decided", answers="review/{candidate_id}"):
     """A review was answered."""
 
     review_id: ReviewId

@@ -31,7 +31,7 @@ class StepStarted(Event, kind="synthesis.step_started"):
     """The vials that take part."""
 
 
-class StepCompleted(Event, kind="synthesis.step_completed"):
+class StepCompleted(Event, kind="synthesis.step_completed", answers="step/{key}"):
     """The instrument says that it worked."""
 
     run_id: RunId
@@ -54,7 +54,7 @@ class StepCompleted(Event, kind="synthesis.step_completed"):
     """Vials that something happened to all the same."""
 
 
-class StepFailed(Event, kind="synthesis.step_failed"):
+class StepFailed(Event, kind="synthesis.step_failed", answers="step/{key}"):
     """The instrument says that it did not work, or does not know."""
 
     run_id: RunId
@@ -132,7 +132,7 @@ class FurnaceCalibrated(Event, kind="synthesis.furnace_calibrated"):
     """Standard uncertainty of the reference, if the instrument knows it."""
 
 
-class FurnaceNotCalibrated(Event, kind="synthesis.furnace_not_calibrated"):
+class FurnaceNotCalibrated(Event, kind="synthesis.furnace_not_calibrated", answers="offers/{furnace}"):
     """A furnace was to be calibrated, and was not: what it says of its temperature has to be believed."""
 
     furnace: InstrumentName
@@ -143,3 +143,7 @@ class FurnaceNotCalibrated(Event, kind="synthesis.furnace_not_calibrated"):
     """Whether it can be asked for; otherwise somebody else has to do it, and it is not asked for again."""
     reason: str
     """Why."""
+
+    def answered(self) -> str | None:
+        """Whether the furnace offers calibrations, where it was asked that: it does not."""
+        return None if self.offered else super().answered()

@@ -12,7 +12,15 @@ from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from contracts.errors import InstrumentError
-from contracts.instruments import ActionState, SelectiveSynthesiser, StepKind
+from contracts.instruments import (
+    ActionState,
+    Asked,
+    Instrument,
+    Report_co,
+    Request_contra,
+    SelectiveSynthesiser,
+    StepKind,
+)
 from simulators.faults import Faults, Message
 from simulators.journal import Journal
 
@@ -20,48 +28,20 @@ START = "start"
 Answer = TypeVar("Answer")
 
 
-class Asked(Protocol):
-    """What an instrument is asked to do."""
-
-    @property
-    def key(self) -> str:
-        """The action's idempotency key."""
-        ...
-
-
-Request_contra = TypeVar("Request_contra", bound=Asked, contravariant=True)
-Report_co = TypeVar("Report_co", covariant=True)
 Request = TypeVar("Request", bound=Asked)
 Report = TypeVar("Report")
 
 
-class Instrument(Protocol[Request_contra, Report_co]):
-    """A simulated synthesiser or diffractometer."""
+class Journalled(Instrument[Request_contra, Report_co], Protocol):
+    """A simulated instrument, which keeps a journal."""
 
     journal: Journal
-
-    @property
-    def name(self) -> str:
-        """Name of the instrument."""
-        ...
-
-    async def start(self, request: Request_contra) -> None:
-        """Begins an action, once for each key."""
-        ...
-
-    async def ask(self, key: str) -> ActionState:
-        """What became of a key."""
-        ...
-
-    async def finish(self, key: str) -> Report_co:
-        """Waits for the end of an action and reports."""
-        ...
 
 
 class BadLine(Generic[Request, Report]):
     """An instrument at the far end of such a line; it keeps the promises of the instrument."""
 
-    def __init__(self, instrument: Instrument[Request, Report], faults: Faults) -> None:
+    def __init__(self, instrument: Journalled[Request, Report], faults: Faults) -> None:
         self.instrument, self.faults = instrument, faults
         self._said: set[tuple[str, str]] = set()
         self._late: list[Callable[[], Awaitable[object]]] = []

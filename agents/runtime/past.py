@@ -16,12 +16,8 @@ from bus.codec import decode, encode
 from bus.protocol import Recorded
 from bus.signing import split
 from contracts.campaigns import CampaignStarted
-from contracts.diffraction import MeasurementFailed, PatternMeasured
 from contracts.envelope import Envelope
-from contracts.event import Event
 from contracts.presence import AgentFaulted, AgentStarted, AgentStopped
-from contracts.review import ReviewDecided
-from contracts.synthesis import FurnaceNotCalibrated, StepCompleted, StepFailed
 from contracts.upcasters import read_event, told_as
 
 AT_ITS_END = "the campaign has ended"
@@ -135,7 +131,7 @@ class Past:
         self.entries.append(entry)
         self.by_id.setdefault(entry.id, entry)
         event = envelope.data
-        if (key := question(event)) is not None:
+        if (key := event.answered()) is not None:
             self.answers.setdefault(key, entry)
         elif isinstance(event, CampaignStarted):
             self.started = self.started or event
@@ -160,16 +156,3 @@ class Past:
         """What the world answered to a question; none if it never did."""
         entry = self.answers.get(key)
         return entry.recorded() if entry else None
-
-
-def question(event: Event) -> str | None:
-    """The question to the world that an event tells the answer of, if it does."""
-    if isinstance(event, StepCompleted | StepFailed):
-        return f"step/{event.key}"
-    if isinstance(event, PatternMeasured | MeasurementFailed):
-        return f"scan/{event.measurement_id}"
-    if isinstance(event, FurnaceNotCalibrated) and not event.offered:
-        return f"offers/{event.furnace}"
-    if isinstance(event, ReviewDecided):
-        return f"review/{event.candidate_id}"
-    return None

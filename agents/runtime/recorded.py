@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
+from agents.actions import all_lost
 from agents.errors import NotRecordedError
 from agents.runtime.past import Past
-from agents.synthesis_robot import all_lost
 from bus.blobs import reference
 from bus.errors import BlobMissingError
 from bus.protocol import Blobs, Recorded

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from contracts.campaigns import CampaignStarted, Standard, Triage
+from contracts.catalogue import kinds
 from contracts.errors import CatalogueError, FutureVersionError, MalformedEventError, UnknownKindError
 from contracts.event import Event
 from contracts.identifiers import follow_up_id, root_id
@@ -179,3 +180,32 @@ def test_the_future_and_the_unknown_are_refused_by_name() -> None:
         read_event("no.such_kind", 1, {})
     with pytest.raises(MalformedEventError, match="sample_id"):
         read_event("synthesis.sample_lost", 1, {"reason": "x"})
+
+
+def test_an_answer_names_its_question() -> None:
+    """The question is made of the event's own fields; a field that it does not have is found when the class is made."""
+
+    class Weighed(Event, kind="scales.weighed", answers="weight/{vial}"):
+        """The scales have settled."""
+
+        vial: str
+
+    assert Weighed(vial="v-1").answered() == "weight/v-1"
+    with pytest.raises(CatalogueError, match=r"Expected fields of Lost in answers='weight/\{jar\}', got \['jar'\]"):
+
+        class Lost(Event, kind="scales.lost", answers="weight/{jar}"):
+            """The scales have said nothing."""
+
+            vial: str
+
+
+def test_every_answer_of_the_world_is_found_again_by_its_question() -> None:
+    """Whoever lives a past again asks what was asked then: a kind without its question would never be answered."""
+    assert {kind.kind: kind.answers for kind in kinds() if kind.answers} == {
+        "diffraction.measurement_failed": "scan/{measurement_id}",
+        "diffraction.pattern_measured": "scan/{measurement_id}",
+        "review.decided": "review/{candidate_id}",
+        "synthesis.furnace_not_calibrated": "offers/{furnace}",
+        "synthesis.step_completed": "step/{key}",
+        "synthesis.step_failed": "step/{key}",
+    }
