@@ -18,7 +18,8 @@ from contracts.recipe import (
     ThermalProfile,
     Vessel,
 )
-from science.chemistry.ions import CHARGE, POWDERS
+from science.chemistry.elements import CHARGE
+from science.chemistry.perovskite.ions import POWDERS
 from science.chemistry.weighing import weigh_out
 from science.constraints.checks import Limits
 from science.designs import Design, Parts
@@ -67,7 +68,12 @@ def composition_of(design: Design) -> Composition:
 
 def recipe_of(design: Design, plan: CampaignPlan) -> Recipe:
     """The design's recipe with every gram worked out."""
-    masses = weigh_out(composition_of(design).amounts, design.a_fractions, design.a_excess, plan.laboratory.sample_mass)
+    masses = weigh_out(
+        composition_of(design).amounts,
+        dict.fromkeys(design.a_fractions, design.a_excess),
+        plan.laboratory.sample_mass,
+        POWDERS,
+    )
     return Recipe(
         precursors=tuple(
             Precursor(formula=POWDERS[e], element=e, lot=f"{POWDERS[e]}-1", mass=round(m, 4)) for e, m in masses.items()

@@ -17,7 +17,11 @@ from contracts.diffraction import (
 )
 
 if TYPE_CHECKING:
+    from science.chemistry.chemistry import Value
     from science.diffraction.identify import Identification, IdentifiedPhase
+
+CHEMISTRY = "perovskite"
+"""What all campaigns are about, as long as plans name no chemistry."""
 
 
 def analysis_of(answer: Identification, library_sha256: str) -> Analysis:
@@ -59,26 +63,24 @@ def why_unknown(analysis: Analysis) -> str:
 
 
 def _phase(phase: IdentifiedPhase) -> PhaseFound:
-    from science.chemistry.solid_solutions import is_perovskite, pseudo_cubic
-
     lattice = phase.lattice
     cell = Cell(a=lattice.a, b=lattice.b, c=lattice.c, alpha=lattice.alpha, beta=lattice.beta, gamma=lattice.gamma)
     errors = _cell_errors(phase.lattice_su)
-    edge = pseudo_cubic(lattice, phase.space_group) if is_perovskite(phase.formula, phase.space_group) else None
+    edge = _pseudo_cubic(phase, errors)
     return PhaseFound(
         name=phase.name,
         formula=phase.formula,
         space_group=phase.space_group,
         weight_fraction=_share(phase.weight_fraction),
         cell=cell,
-        pseudo_cubic=edge,
+        pseudo_cubic=edge.value if edge else None,
         confidence=phase.confidence,
         alternatives=phase.alternatives,
         microstrain=phase.microstrain,
         members=phase.members,
         weight_fraction_su=_known(phase.weight_fraction_su),
         cell_su=errors,
-        pseudo_cubic_su=edge * relative_error(cell, errors) if edge is not None and errors is not None else None,
+        pseudo_cubic_su=edge.su if edge else None,
         size_nm=_known(phase.size_nm),
         size_su_nm=_known(phase.size_su_nm),
         in_prediction_set=phase.in_prediction_set,
@@ -87,15 +89,15 @@ def _phase(phase: IdentifiedPhase) -> PhaseFound:
     )
 
 
-def relative_error(cell: Cell, errors: CellErrors) -> float:
-    """Standard uncertainty of the cube root of a cell's volume, relative to it.
+def _pseudo_cubic(phase: IdentifiedPhase, errors: CellErrors | None) -> Value | None:
+    """What the chemistry reads off this phase alone: a lattice parameter, if it is of the kind that was meant."""
+    from science.chemistry.chemistry import Phase, Value
+    from science.chemistry.known import chemistry
 
-    Lengths that symmetry makes equal have one error together, others are taken as independent of each other, and
-    angles as fixed, as they are in all perovskites that are looked for.
-    """
-    pairs = [(cell.a, errors.a), (cell.b, errors.b), (cell.c, errors.c)]
-    groups = {pair: pairs.count(pair) for pair in pairs}
-    return math.sqrt(sum((n * error / length) ** 2 for (length, error), n in groups.items())) / 3
+    su = () if errors is None else (errors.a, errors.b, errors.c, errors.alpha, errors.beta, errors.gamma)
+    told = Phase(phase.name, phase.formula, phase.space_group, phase.weight_fraction, phase.lattice, lattice_su=su)
+    read = chemistry(CHEMISTRY).readings["pseudo-cubic"]((told,))
+    return read if isinstance(read, Value) else None
 
 
 def _cell_errors(told: tuple[float, ...]) -> CellErrors | None:

@@ -25,9 +25,6 @@ SURE = 0.5
 MASS_TOLERANCE = 0.01
 """Relative departure of the product mass from what conservation predicts that is still believed: three times what good
 weighing scatters, so that a powder that is 5 % off shows in most samples, and a dirty crucible in all."""
-STRAIN_OF_EVEN_POWDER = 0.0007
-STRAIN_PER_HETEROGENEITY = 0.012
-"""Microstrain of a homogeneous powder, and its growth with the spread of compositions."""
 
 
 def doubt_about(
@@ -101,7 +98,8 @@ def label_of(
     import numpy as np
 
     from science.acquisition.objective import Objective
-    from science.chemistry.solid_solutions import CUBICITY
+    from science.chemistry.perovskite.cells import CUBICITY
+    from science.chemistry.perovskite.readings import unevenness
 
     wanted = wanted_phase(event.analysis)
     family = design_of(made.composition, made.recipe).family
@@ -110,8 +108,7 @@ def label_of(
     if wanted is not None and wanted.pseudo_cubic is not None:
         lattice, fraction = wanted.pseudo_cubic, wanted.weight_fraction
         cubicity = CUBICITY[wanted.space_group]
-        strain = wanted.microstrain or 0.0
-        uneven = min(max((strain - STRAIN_OF_EVEN_POWDER) / STRAIN_PER_HETEROGENEITY, 0.0), 1.0)
+        uneven = unevenness(wanted.microstrain or 0.0)
         objective = Objective(plan.goal.lattice, plan.goal.lattice_scale)
         values = (np.array(v) for v in (lattice, fraction, cubicity, uneven))
         utility = float(np.clip(objective.utility(*values), 0, 1))

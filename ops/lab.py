@@ -337,13 +337,13 @@ def _digest_of_library(path: str | None) -> str:
     Raises:
         CampaignFileError: it cannot be used.
     """
-    from science.chemistry.errors import ChemistryError
+    from science.crystals.errors import StructureError
     from science.diffraction.errors import DiffractionError
     from science.diffraction.tasks import library
 
     try:
         return library(path).sha256
-    except (DiffractionError, ChemistryError, OSError) as error:
+    except (DiffractionError, StructureError, OSError) as error:
         raise CampaignFileError(f"Expected a phase library in instruments.library, got: {error}") from error
 
 

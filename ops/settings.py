@@ -165,7 +165,7 @@ def load_campaign(name: str, changes: dict[str, dict[str, Any]] | None = None) -
 
 def _know_ions(name: str, campaign: CampaignFile) -> None:
     """Every element can be drawn: what is dropped in silence would be searched for in vain."""
-    from science.chemistry.ions import A_RADII, B_RADII
+    from science.chemistry.perovskite.ions import A_RADII, B_RADII
 
     for site, radii in ("a_site", A_RADII), ("b_site", B_RADII):
         if strangers := [e for e in getattr(campaign.space, site) if e not in radii]:

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.ions import expected_lattice, family, tolerance_factor
+from science.chemistry.perovskite.families import family
+from science.chemistry.perovskite.ions import A_ORDER, B_ORDER, expected_lattice, tolerance_factor
 
 Array = NDArray[np.float64]
 Parts = tuple[tuple[str, int], ...]
-
-A_ORDER = ("Ca", "Sr", "Ba", "La")
-B_ORDER = ("Ti", "Zr", "Sn", "Hf", "Al", "Sc", "In")
 FEATURES = (
     *(f"A {e}" for e in A_ORDER),
     *(f"B {e}" for e in B_ORDER),

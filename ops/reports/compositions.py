@@ -44,8 +44,8 @@ def site(candidate: Candidate, name: str) -> Fractions:
 def spots(story: Story) -> list[Spot]:
     """All candidates whose place is known, the best last so that it is drawn on top."""
     from science.chemistry.errors import ChemistryError
-    from science.chemistry.ions import tolerance_factor
-    from science.chemistry.solid_solutions import vegard
+    from science.chemistry.perovskite.cells import vegard
+    from science.chemistry.perovskite.ions import tolerance_factor
 
     found = []
     for candidate in story.candidates.values():
@@ -65,8 +65,8 @@ def spots(story: Story) -> list[Spot]:
 def _end_members(story: Story) -> dict[str, tuple[float, float]]:
     """Formula → tolerance factor and lattice in Å of the pure perovskites of the design space."""
     from science.chemistry.errors import ChemistryError
-    from science.chemistry.ions import tolerance_factor
-    from science.chemistry.solid_solutions import vegard
+    from science.chemistry.perovskite.cells import vegard
+    from science.chemistry.perovskite.ions import tolerance_factor
 
     found = {}
     for a in story.plan.space.a_site:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from science.acquisition.objective import HETEROGENEITY_WEIGHT, Array, Objective
+from science.chemistry.chemistry import Prior
 from science.generation.pool import Pool
 from science.surrogate.dataset import COMPONENTS
-from science.surrogate.prior import end_volumes, vegard_lattice
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +77,7 @@ def rank(
     features = pool.features()
     predicted = model.predict(pool.designs)
     models = ModelListGP(*(model.components[name].process for name in COMPONENTS))
-    worth = composite(objective)
+    worth = composite(objective, model.components["lattice"].prior)
     acquisition = qLogExpectedImprovement(
         models, best, SobolQMCNormalSampler(torch.Size([DRAWS]), seed=seed), worth, tau_max=SHARPNESS
     )
@@ -98,20 +98,18 @@ def rank(
     )
 
 
-def composite(objective: Objective) -> GenericMCObjective:
+def composite(objective: Objective, prior: Prior) -> GenericMCObjective:
     """The objective as BoTorch takes it: samples of the components ``(…, q, m)`` to utilities ``(…, q)``.
 
-    Components come in the order of `COMPONENTS`; the lattice as a departure from Vegard's rule, which the
-    designs themselves ``(…, q, d)`` bring.
+    Components come in the order of `COMPONENTS`; the lattice as a departure from its prior, for which the
+    designs themselves ``(…, q, d)`` come along.
     """
     import torch
     from botorch.acquisition.objective import GenericMCObjective
 
-    volumes = torch.as_tensor(end_volumes())
-
     def utility(samples: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
         departure, fraction, cubicity, heterogeneity = samples.unbind(-1)
-        off = (departure + vegard_lattice(X, volumes) - objective.lattice) / objective.scale
+        off = (departure + prior(X) - objective.lattice) / objective.scale
         amount = ((fraction - 0.5) / 0.5).clamp(0, 1)
         even = torch.exp(-HETEROGENEITY_WEIGHT * heterogeneity.clamp_min(0))
         return amount * torch.exp(-0.5 * off**2) * cubicity.clamp(0, 1) * even

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from science.acquisition.objective import Objective
-from science.acquisition.training import Trained, training
+from science.acquisition.training import Trained, priors, training
 from science.designs import Design
 from science.generation.pool import Space, feasible_pool, spread
 from science.pieces import Divisible, Rounds
@@ -66,7 +66,7 @@ class Suggestion:
 def _model(content: bytes) -> ComponentModel:
     from science.surrogate.components import ComponentModel
 
-    return ComponentModel.from_bytes(content)
+    return ComponentModel.from_bytes(content, priors())
 
 
 @lru_cache(KEPT)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from science.chemistry.known import chemistry
 from science.pieces import Piece, Rounds, whole
 from science.surrogate.dataset import COMPONENTS, FOLDS, GATED, Dataset
+from science.surrogate.prior import Priors, prior_of
 
 if TYPE_CHECKING:
     from science.trust.novelty import NoveltyModel
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Fitted = dict[str, Array]
 """Hyperparameters of one process, by name."""
+CHEMISTRY = "perovskite"
+"""What all campaigns are about, as long as plans name no chemistry."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ def training(dataset: bytes, percentile: float) -> Rounds[Trained]:
     return found
 
 
+def priors() -> Priors:
+    """What is expected of each property before anything was measured."""
+    return chemistry(CHEMISTRY).priors
+
+
 def fit_one(dataset: bytes, name: str) -> Fitted:
     """Hyperparameters of the process of one component.
 
@@ -59,7 +68,7 @@ def fit_one(dataset: bytes, name: str) -> Fitted:
     from science.surrogate.components import fit_component
     from science.surrogate.processes import hyperparameters
 
-    return hyperparameters(fit_component(name, Dataset.from_bytes(dataset)).process)
+    return hyperparameters(fit_component(name, Dataset.from_bytes(dataset), prior_of(priors(), name)).process)
 
 
 def without_fold(dataset: bytes, name: str, fitted: Fitted, fold: int) -> tuple[NDArray[np.bool_], Array]:
@@ -70,7 +79,8 @@ def without_fold(dataset: bytes, name: str, fitted: Fitted, fold: int) -> tuple[
     """
     from science.surrogate.components import restored_component
 
-    return restored_component(name, Dataset.from_bytes(dataset), fitted).without_fold(fold)
+    data = Dataset.from_bytes(dataset)
+    return restored_component(name, data, fitted, prior_of(priors(), name)).without_fold(fold)
 
 
 def novelty_of(dataset: bytes, percentile: float) -> NoveltyModel:
@@ -81,7 +91,7 @@ def novelty_of(dataset: bytes, percentile: float) -> NoveltyModel:
     """
     from science.trust.novelty import fit_novelty
 
-    return fit_novelty(Dataset.from_bytes(dataset), percentile)
+    return fit_novelty(Dataset.from_bytes(dataset), percentile, priors())
 
 
 def gathered(
@@ -95,7 +105,7 @@ def gathered(
     from science.trust.model import trust_of
 
     data = Dataset.from_bytes(dataset)
-    components = {name: restored_component(name, data, fitted[name]) for name in COMPONENTS}
+    components = {n: restored_component(n, data, fitted[n], prior_of(priors(), n)) for n in COMPONENTS}
     predicted = {name: components[name].in_place(folds) for name, folds in left_out.items()}
     trust = trust_of(data, predicted, novelty)
     metrics = {f"mae {n}": float(np.nanmean(np.abs(trust.left_out[n] - trust.measured[n]))) for n in left_out}

@@ -1,12 +1,10 @@
-"""What can be wrong with substances.
+"""What can be wrong with a chemistry.
 
 ::
 
     ChemistryError
-    ├── CrystalError      a structure that cannot be read or built
-    ├── FormulaError      a text that is no chemical formula
-    ├── PhaseFactError    a phase library file that contradicts itself
-    └── UnknownIonError   an ion of which no radius or charge is known here
+    ├── UnknownChemistryError   a name of no chemistry, or a plug-in that brings none
+    └── UnknownIonError         an ion of which no radius or charge is known here
 """
 
 from __future__ import annotations
@@ -16,16 +14,8 @@ class ChemistryError(Exception):
     """The root of everything that `science.chemistry` raises."""
 
 
-class CrystalError(ChemistryError):
-    """A structure cannot be read or built."""
-
-
-class FormulaError(ChemistryError):
-    """A text is no chemical formula."""
-
-
-class PhaseFactError(ChemistryError):
-    """A phase library file contradicts itself."""
+class UnknownChemistryError(ChemistryError):
+    """No chemistry of this name is known, or what goes by it is none."""
 
 
 class UnknownIonError(ChemistryError):

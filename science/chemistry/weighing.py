@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import gemmi
 
+from science.chemistry.elements import CHARGE
 from science.chemistry.errors import UnknownIonError
-from science.chemistry.formula import amounts as amounts_in
-from science.chemistry.formula import molar_mass
-from science.chemistry.ions import CHARGE, POWDERS
+from science.crystals.formula import amounts as amounts_in
+from science.crystals.formula import molar_mass
 
 
 def _cations(powder: str, element: str) -> float:
@@ -37,25 +37,25 @@ def oxide_yield(powder: str, element: str) -> float:
 
 
 def weigh_out(
-    amounts: Mapping[str, float], a_site: Mapping[str, float], a_excess: float, mass: float
+    amounts: Mapping[str, float], excess: Mapping[str, float], mass: float, powders: Mapping[str, str]
 ) -> dict[str, float]:
     """Grams of each cation's powder for a given mass of oxide product.
 
-    Conserves cations: moles in the powders equal moles in the product, with the A-site excess added.
+    Conserves cations: moles in the powders equal moles in the product, with the excess added.
 
     Args:
         amounts: element → moles per formula unit; the oxygen among them comes with the oxides.
-        a_site: cations that get the excess.
-        a_excess: relative excess.
+        excess: cation → relative excess; those that are not named get none.
         mass: oxide product in g.
+        powders: cation → the powder that brings it.
 
     Raises:
         UnknownIonError: there is an element for which the laboratory has no powder, or no cation at all.
     """
-    if unknown := sorted(set(amounts) - set(POWDERS) - {"O"}):
-        raise UnknownIonError(f"Expected cations with a powder ({', '.join(POWDERS)}), got {', '.join(unknown)}.")
-    cations = {e: n * (1 + a_excess if e in a_site else 1.0) for e, n in amounts.items() if e != "O"}
+    if unknown := sorted(set(amounts) - set(powders) - {"O"}):
+        raise UnknownIonError(f"Expected cations with a powder ({', '.join(powders)}), got {', '.join(unknown)}.")
+    cations = {e: n * (1 + excess.get(e, 0.0)) for e, n in amounts.items() if e != "O"}
     if sum(cations.values()) <= 0:
         raise UnknownIonError(f"Expected an amount of at least one cation, got {dict(amounts)}.")
     units = mass / sum(n * _oxide_mass(e) for e, n in cations.items())
-    return {e: units * n * molar_mass(POWDERS[e]) / _cations(POWDERS[e], e) for e, n in cations.items()}
+    return {e: units * n * molar_mass(powders[e]) / _cations(powders[e], e) for e, n in cations.items()}

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from science.chemistry.ions import A_RADII, B_RADII, CHARGE, tolerance_factor
+from science.chemistry.perovskite.ions import tolerance_factor
+from science.chemistry.perovskite.rules import alloys, charge, eats_its_vessel, strangers
 from science.designs import Design
-
-HOT_FOR_BARIUM_IN_ALUMINA = 1350.0
-"""°C above which barium eats an alumina crucible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +35,6 @@ class Check:
     reason: str
 
 
-def charge(design: Design) -> Fraction:
-    """Net charge of one formula unit ABO3 in elementary charges, exact."""
-    parts_a, parts_b = (sum(n for _, n in site) for site in (design.a_site, design.b_site))
-    charge_a, charge_b = (sum(n * CHARGE[e] for e, n in site) for site in (design.a_site, design.b_site))
-    return Fraction(charge_a * parts_b + charge_b * parts_a - 6 * parts_a * parts_b, parts_a * parts_b)
-
-
 # What each constraint demands. `feasible` asks these alone; `check` asks them too, and adds what to say about it.
 
 
@@ -54,10 +45,6 @@ def _sums_up(design: Design, limits: Limits) -> bool:
         and len({e for e, _ in site}) == len(site)
         for site in (design.a_site, design.b_site)
     )
-
-
-def _strangers(design: Design) -> list[str]:
-    return [e for e, _ in design.a_site if e not in A_RADII] + [e for e, _ in design.b_site if e not in B_RADII]
 
 
 def _tolerable(t: float, limits: Limits) -> bool:
@@ -75,22 +62,15 @@ def _most(design: Design) -> int:
     return max(len(design.a_site), len(design.b_site))
 
 
-def _alloys(design: Design) -> bool:
-    """Whether tin would go into the crucible."""
-    return (
-        design.vessel == "Pt" and design.atmosphere == "5%H2/N2" and any(e == "Sn" and n > 0 for e, n in design.b_site)
-    )
-
-
 def feasible(design: Design, limits: Limits) -> bool:
     """Whether every constraint is satisfied: the answer of `check` without its words."""
     return (
         _sums_up(design, limits)
-        and not _strangers(design)
+        and not strangers(design)
         and charge(design) == 0
         and _most(design) <= limits.max_species
         and not _over(design, limits)
-        and not _alloys(design)
+        and not alloys(design)
         and _tolerable(tolerance_factor(design.a_fractions, design.b_fractions), limits)
     )
 
@@ -122,13 +102,13 @@ def _site_fractions(design: Design, limits: Limits) -> Check:
 
 
 def _ions(design: Design) -> Check:
-    strangers = sorted(_strangers(design))
+    found = sorted(strangers(design))
     return Check(
         "ions on their sites",
-        not strangers,
-        float(len(strangers)),
+        not found,
+        float(len(found)),
         "ions of known radius and charge on the site where they fit",
-        f"strangers: {', '.join(strangers)}" if strangers else "all ions are known on their sites",
+        f"strangers: {', '.join(found)}" if found else "all ions are known on their sites",
     )
 
 
@@ -161,9 +141,8 @@ def _weighable(design: Design, limits: Limits) -> Check:
 
 
 def _vessel(design: Design) -> Check:
-    if _alloys(design):
+    if alloys(design):
         return Check("vessel chemistry", False, None, "no platinum with tin under hydrogen", "tin would alloy with it")
-    hot = design.celsius > HOT_FOR_BARIUM_IN_ALUMINA and design.a_fractions.get("Ba", 0.0) > 0
-    bare = design.vessel == "alumina" and design.contact == "bare"
-    reason = "hot barium on bare alumina: expect a reaction" if hot and bare else "nothing speaks against the vessel"
+    eaten = eats_its_vessel(design)
+    reason = "hot barium on bare alumina: expect a reaction" if eaten else "nothing speaks against the vessel"
     return Check("vessel chemistry", True, design.celsius, "no platinum with tin under hydrogen", reason)

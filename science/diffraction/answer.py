@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Lattice
+from science.crystals.crystal import Lattice
 from science.diffraction.belief import Calibration
 from science.diffraction.fit import Observed, PhaseState, Trial
 from science.diffraction.flags import RADIUS, flags_of

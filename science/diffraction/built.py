@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal, Lattice, Site
+from science.crystals.crystal import Crystal, Lattice, Site
 from science.diffraction.classes import classes, fingerprint
 from science.diffraction.errors import LibraryError
 from science.diffraction.sticks import Sticks, calculate

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal, Lattice
+from science.crystals.crystal import Crystal, Lattice
 from science.diffraction.recent import Recent
 from science.diffraction.sticks import Sticks, lattice_of, metric_design, metric_parameters
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal
+from science.crystals.crystal import Crystal
 from science.diffraction.anodes import other_radiation
 from science.diffraction.answer import Identification, IdentifiedPhase, IdentifySettings, answer, nothing
 from science.diffraction.belief import Calibration, shipped

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal
 from science.compiled import compiled
+from science.crystals.crystal import Crystal
 from science.diffraction.fit import Fit, March, Observed, PhaseState, Trial
 from science.diffraction.lineshapes import LOWEST_WIDTH
 from science.diffraction.refine import refine

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from science.chemistry.cif import read_cif
-from science.chemistry.crystal import Crystal
-from science.chemistry.errors import ChemistryError
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.cif import read_cif
+from science.crystals.crystal import Crystal
+from science.crystals.errors import StructureError
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.built import SUFFIX, Built, from_file
 from science.diffraction.errors import LibraryError
 from science.diffraction.sticks import Sticks, calculate
@@ -69,7 +69,7 @@ class PhaseLibrary:
                     crystals += [fact.crystal for fact in load_phase_facts(file)]
                 else:
                     crystals.append(read_cif(file))
-            except ChemistryError as error:
+            except StructureError as error:
                 skipped.append(f"{file.name}: {error}")
         if not crystals:
             raise LibraryError(

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal
-from science.chemistry.solid_solutions import perovskite_models
+from science.chemistry.perovskite.models import perovskite_models
+from science.crystals.crystal import Crystal
 from science.diffraction.errors import LibraryError
 from science.diffraction.fit import Fit, March, Observed, PhaseState, Trial
 from science.diffraction.flags import RADIUS

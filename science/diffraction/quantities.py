@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal
+from science.crystals.crystal import Crystal
 from science.diffraction.evidence import Evidence, typical_width
 from science.diffraction.fit import Fit, Observed
 from science.diffraction.refine import beforehand, evaluated, jacobian

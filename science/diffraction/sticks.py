@@ -16,7 +16,7 @@ import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal, Lattice
+from science.crystals.crystal import Crystal, Lattice
 
 Array = NDArray[np.float64]
 WEAKEST = 2e-4

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from science.chemistry.solid_solutions import perovskite_models
+from science.chemistry.perovskite.models import perovskite_models
 from science.diffraction.identify import Identification, identify
 from science.diffraction.instrument import Instrument
 from science.diffraction.library import PhaseLibrary

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal
+from science.crystals.crystal import Crystal
 from science.diffraction.fit import Trial
 from science.diffraction.sticks import lorentz_polarisation, metric_design, reflections, strengths
 

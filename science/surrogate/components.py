@@ -17,12 +17,13 @@ import torch
 from botorch.models import SingleTaskGP
 from numpy.typing import NDArray
 
+from science.chemistry.chemistry import Prior
 from science.designs import FEATURES, Design
 from science.surrogate import processes
 from science.surrogate.archive import pack, unpack
 from science.surrogate.dataset import COMPONENTS, Dataset
 from science.surrogate.errors import ArtefactError, FitError, TooFewObservationsError
-from science.surrogate.prior import prior_mean
+from science.surrogate.prior import Priors, prior_of
 
 Array = NDArray[np.float64]
 Fold = tuple[NDArray[np.bool_], Array]
@@ -43,12 +44,14 @@ class Component:
         inputs: ``(n, d)`` numbers of the designs on which it was measured.
         targets: ``(n,)`` departures from the prior mean, in the quantity's unit.
         process: speaks of departures from the prior mean, too.
+        prior: what is expected of designs before anything was measured.
     """
 
     name: str
     inputs: Array
     targets: Array
     process: SingleTaskGP
+    prior: Prior
 
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Posterior mean and standard deviation ``(n,)`` in the quantity's own unit, without noise."""
@@ -58,7 +61,7 @@ class Component:
                 posterior = self.process.posterior(chunk)
                 means.append(posterior.mean.squeeze(-1).numpy())
                 sds.append(posterior.variance.clamp_min(0).sqrt().squeeze(-1).numpy())
-        return np.concatenate(means) + prior_mean(self.name, features), np.concatenate(sds)
+        return np.concatenate(means) + self.prior(features), np.concatenate(sds)
 
     def left_out(self) -> Array:
         """Honest prediction of each measured value by the others ``(n,)``, in the quantity's own unit.
@@ -68,7 +71,7 @@ class Component:
         Raises:
             FitError: a fold could not be fitted.
         """
-        return processes.crossed(self.inputs, self.targets, self.process) + prior_mean(self.name, self.inputs)
+        return np.asarray(processes.crossed(self.inputs, self.targets, self.process) + self.prior(self.inputs))
 
     def without_fold(self, k: int) -> Fold:
         """One fold of `left_out`, in departures from the prior mean.
@@ -80,7 +83,7 @@ class Component:
 
     def in_place(self, folds: Iterable[Fold]) -> Array:
         """What `left_out` says, from all its folds."""
-        return processes.put_together(folds) + prior_mean(self.name, self.inputs)
+        return np.asarray(processes.put_together(folds) + self.prior(self.inputs))
 
 
 @dataclass
@@ -106,15 +109,19 @@ class ComponentModel:
         return pack(KIND, {"dataset": self.dataset_sha256, "n": self.n_observations}, arrays)
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> ComponentModel:
+    def from_bytes(cls, content: bytes, priors: Priors) -> ComponentModel:
         """The model in these bytes.
+
+        Args:
+            content: an archive.
+            priors: those that it was fitted with.
 
         Raises:
             ArtefactError: they are none.
         """
         note, arrays = unpack(KIND, content)
         try:
-            components = {name: _stored(name, arrays) for name in COMPONENTS}
+            components = {name: _stored(name, arrays, prior_of(priors, name)) for name in COMPONENTS}
             return cls(components, str(note["dataset"]), int(note["n"]))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtefactError(f"Expected the parts of a {KIND}, got {error!r}. Train it again.") from error
@@ -125,35 +132,39 @@ class ComponentModel:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
-def _stored(name: str, arrays: dict[str, NDArray[np.float64]]) -> Component:
+def _stored(name: str, arrays: dict[str, NDArray[np.float64]], prior: Prior) -> Component:
     inputs, targets = arrays[f"{name}/inputs"], arrays[f"{name}/targets"]
     if targets.ndim != 1 or inputs.shape != (len(targets), len(FEATURES)):
         raise ValueError(f"{name}: inputs of shape {inputs.shape} beside targets of shape {targets.shape}")
     head = f"{name}/fitted/"
     known = {k.removeprefix(head): v for k, v in arrays.items() if k.startswith(head)}
-    return Component(name, inputs, targets, processes.restored(inputs, targets, known))
+    return Component(name, inputs, targets, processes.restored(inputs, targets, known), prior)
 
 
-def fit_components(dataset: Dataset) -> ComponentModel:
+def fit_components(dataset: Dataset, priors: Priors) -> ComponentModel:
     """Fits one process to each component; deterministic, one thread.
+
+    Args:
+        dataset: what was measured.
+        priors: what is expected of the components before that.
 
     Raises:
         TooFewObservationsError: a component was measured on fewer than four samples.
         FitError: the optimiser failed.
     """
     torch.set_num_threads(1)
-    components = {name: fit_component(name, dataset) for name in COMPONENTS}
+    components = {name: fit_component(name, dataset, prior_of(priors, name)) for name in COMPONENTS}
     return ComponentModel(components, dataset.sha256, len(dataset.rows))
 
 
-def restored_component(name: str, dataset: Dataset, fitted: dict[str, Array]) -> Component:
+def restored_component(name: str, dataset: Dataset, fitted: dict[str, Array], prior: Prior) -> Component:
     """A component with hyperparameters that were fitted to it elsewhere."""
     torch.set_num_threads(1)
-    inputs, targets = _departures(name, dataset)
-    return Component(name, inputs, targets, processes.restored(inputs, targets, fitted))
+    inputs, targets = _departures(name, dataset, prior)
+    return Component(name, inputs, targets, processes.restored(inputs, targets, fitted), prior)
 
 
-def _departures(name: str, dataset: Dataset) -> tuple[Array, Array]:
+def _departures(name: str, dataset: Dataset, prior: Prior) -> tuple[Array, Array]:
     """Numbers of the designs on which a quantity was measured ``(n, d)``, and its departures from the prior ``(n,)``.
 
     Raises:
@@ -164,10 +175,10 @@ def _departures(name: str, dataset: Dataset) -> tuple[Array, Array]:
     if there.sum() < LEAST:
         raise TooFewObservationsError(name, LEAST, int(there.sum()))
     inputs = dataset.features().reshape(-1, len(FEATURES))[there]
-    return inputs, values[there] - prior_mean(name, inputs)
+    return inputs, values[there] - prior(inputs)
 
 
-def fit_component(name: str, dataset: Dataset) -> Component:
+def fit_component(name: str, dataset: Dataset, prior: Prior) -> Component:
     """Fits the process of one component; deterministic, one thread.
 
     Raises:
@@ -175,8 +186,8 @@ def fit_component(name: str, dataset: Dataset) -> Component:
         FitError: the optimiser failed.
     """
     torch.set_num_threads(1)
-    inputs, targets = _departures(name, dataset)
+    inputs, targets = _departures(name, dataset, prior)
     try:
-        return Component(name, inputs, targets, processes.fitted(inputs, targets))
+        return Component(name, inputs, targets, processes.fitted(inputs, targets), prior)
     except FitError as error:
         raise FitError(f"{name}: {error}") from error

@@ -1,43 +1,24 @@
-"""What is expected of a design before anything was measured."""
+"""What is expected of a property before anything was measured: what the chemistry says, or nothing."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from science.chemistry.solid_solutions import vegard
-from science.designs import A_ORDER, B_ORDER
+from science.chemistry.chemistry import Prior
 
-Array = NDArray[np.float64]
-
-
-@cache
-def end_volumes() -> Array:
-    """Volume per ABO3 of each end member in Å³, ``(A ions, B ions)``."""
-    return np.array([[vegard({a: 1.0}, {b: 1.0}) ** 3 for b in B_ORDER] for a in A_ORDER])
+Priors = Mapping[str, Prior]
+"""Property → what is expected of it; of the others nothing is."""
 
 
-def vegard_lattice(features: Any, volumes: Any) -> Any:
-    """Vegard's rule for designs given as numbers: their expected lattice parameter ``(…)`` in Å.
-
-    Args:
-        features: ``(…, d)`` numbers of the designs, an array or a tensor.
-        volumes: `end_volumes`, as the same kind of thing.
-    """
-    a_site, b_site = features[..., : len(A_ORDER)], features[..., len(A_ORDER) : len(A_ORDER) + len(B_ORDER)]
-    return ((a_site @ volumes) * b_site).sum(-1) ** (1 / 3)
+def nothing(features: Any) -> Any:
+    """No expectation ``(…)`` of designs ``(…, d)``: departures from it are the values themselves."""
+    shape = features.shape[:-1]
+    return np.zeros(shape) if isinstance(features, np.ndarray) else features.new_zeros(shape)
 
 
-def prior_mean(component: str, features: Array) -> Array:
-    """What is expected before any measurement, ``(n,)``: Vegard's rule for the lattice, nothing for the rest.
-
-    Args:
-        component: the quantity.
-        features: ``(n, d)`` numbers of the designs.
-    """
-    if component != "lattice":
-        return np.zeros(len(features))
-    return np.asarray(vegard_lattice(features, end_volumes()))
+def prior_of(priors: Priors, name: str) -> Prior:
+    """What is expected of a property."""
+    return priors.get(name, nothing)

@@ -12,6 +12,7 @@ from science.surrogate.archive import pack, unpack
 from science.surrogate.components import ComponentModel
 from science.surrogate.dataset import GATED, Dataset
 from science.surrogate.errors import ArtefactError
+from science.surrogate.prior import Priors
 from science.trust.ensemble import LAYERS, Ensemble
 from science.trust.novelty import NoveltyModel, fit_novelty
 
@@ -91,19 +92,20 @@ class TrustModel:
             raise ArtefactError(f"Expected the parts of a {KIND}, got {error!r}. Train it again.") from error
 
 
-def fit_trust(dataset: Dataset, model: ComponentModel, percentile: float) -> TrustModel:
+def fit_trust(dataset: Dataset, model: ComponentModel, percentile: float, priors: Priors) -> TrustModel:
     """Fits novelty scores and gathers the calibration labels.
 
     Args:
         dataset: the labels that the component model was fitted on.
         model: the component model.
         percentile: of the measured samples' scores, above which a score counts as exceeded.
+        priors: those that the model was fitted with.
 
     Raises:
         TooFewObservationsError: fewer than six samples.
     """
     predicted = {name: model.components[name].left_out() for name in GATED}
-    return trust_of(dataset, predicted, fit_novelty(dataset, percentile))
+    return trust_of(dataset, predicted, fit_novelty(dataset, percentile, priors))
 
 
 def trust_of(dataset: Dataset, predicted: Mapping[str, Array], novelty: NoveltyModel) -> TrustModel:

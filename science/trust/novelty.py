@@ -18,7 +18,7 @@ from sklearn.covariance import LedoitWolf
 from science.designs import Design
 from science.surrogate.dataset import Dataset
 from science.surrogate.errors import TooFewObservationsError
-from science.surrogate.prior import prior_mean
+from science.surrogate.prior import Priors, prior_of
 from science.trust.ensemble import Ensemble, train
 
 Array = NDArray[np.float64]
@@ -115,12 +115,13 @@ def _disagreement_out_of_bag(outputs: Array, bags: Array) -> Array:
     return np.array(found)
 
 
-def fit_novelty(dataset: Dataset, percentile: float) -> NoveltyModel:
+def fit_novelty(dataset: Dataset, percentile: float, priors: Priors) -> NoveltyModel:
     """Trains the ensemble and finds the thresholds; deterministic.
 
     Args:
         dataset: what was measured.
         percentile: of the measured samples' scores, above which a score counts as exceeded.
+        priors: what was expected of the properties before that.
 
     Raises:
         TooFewObservationsError: fewer than six samples.
@@ -132,7 +133,7 @@ def fit_novelty(dataset: Dataset, percentile: float) -> NoveltyModel:
     rng = np.random.default_rng(0)
     bagged = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(MEMBERS)]
     bags = np.array([np.ones(n), *bagged], float)
-    ensemble = train(inputs, _targets(dataset), bags)
+    ensemble = train(inputs, _targets(dataset, priors), bags)
     latents = ensemble.latent(inputs)[0]
     covariance = LedoitWolf().fit(latents)
     disagreement = _disagreement_out_of_bag(ensemble.outputs(inputs)[1:], bags[1:])
@@ -154,9 +155,9 @@ def fit_novelty(dataset: Dataset, percentile: float) -> NoveltyModel:
     )
 
 
-def _targets(dataset: Dataset) -> Array:
+def _targets(dataset: Dataset, priors: Priors) -> Array:
     """Lattice departure and phase fraction ``(n, 2)``, standardised; NaN where nothing was measured."""
-    departure = dataset.values("lattice") - prior_mean("lattice", dataset.features())
+    departure = dataset.values("lattice") - prior_of(priors, "lattice")(dataset.features())
     raw = np.column_stack([departure, dataset.values("phase_fraction")])
     there = np.isfinite(raw)
     count = np.maximum(there.sum(0), 1)

@@ -27,7 +27,7 @@ from contracts.instruments import (
     StepReport,
 )
 from science.acquisition.tasks import Suggestion, Trained
-from science.chemistry.crystal import Lattice
+from science.crystals.crystal import Lattice
 from science.diffraction.errors import PatternError
 from science.generation.pool import feasible_pool
 from science.surrogate.dataset import Dataset

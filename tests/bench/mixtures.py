@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.crystal import Crystal
+from science.crystals.crystal import Crystal
 from science.diffraction.library import PhaseLibrary
 from science.diffraction.pattern import Pattern
 from science.diffraction.profile import pseudo_voigt

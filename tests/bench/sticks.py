@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 
-from science.chemistry.crystal import Crystal
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.crystal import Crystal
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.sticks import calculate
 
 WAVELENGTH = 1.540593

@@ -29,7 +29,7 @@ from agents.designs import composition_of, elements_in, recipe_of, space_of
 from contracts.instruments import ScanRequest
 from contracts.materials import Composition
 from contracts.recipe import Recipe
-from science.chemistry.solid_solutions import FORMULA_UNITS, pseudo_cubic
+from science.chemistry.perovskite.cells import FORMULA_UNITS, pseudo_cubic
 from science.diffraction.drift import Reading, instrument_at
 from simulators.bench import Bench, hours_at_peak
 from simulators.dice import dice
@@ -229,7 +229,7 @@ def kept(case: Case, seed: int, folder: Path) -> str:
 
 def judged(task: tuple[Case, int]) -> Judged:
     """A sample made, measured, identified in three ways, and held against the truth."""
-    from science.chemistry.solid_solutions import perovskite_models
+    from science.chemistry.perovskite.models import perovskite_models
     from science.diffraction.identify import identify
     from science.diffraction.readers import read_pattern_bytes
     from science.diffraction.tasks import library

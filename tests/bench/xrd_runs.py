@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from science.chemistry.crystal import Crystal
+    from science.crystals.crystal import Crystal
     from science.diffraction.answer import Identification
     from science.diffraction.belief import Calibration
     from science.diffraction.fit import Observed, Trial

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ops.telling import cell_text, document, print_json, print_table, with_error
-from science.chemistry.crystal import Lattice
+from science.crystals.crystal import Lattice
 from science.diffraction.answer import Identification, IdentifiedPhase
 from science.diffraction.pattern import Pattern
 from science.diffraction.unexplained import UnexplainedLine

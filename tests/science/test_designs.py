@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from science.designs import A_ORDER, BOUNDS, FEATURES
+from science.chemistry.perovskite.ions import A_ORDER
+from science.designs import BOUNDS, FEATURES
 from science.generation.pool import feasible_pool
 from tests.science.generation.spaces import WILD, design
 

@@ -9,6 +9,7 @@ from typing import Any
 from contracts.instruments import ScanRequest, StepKind, StepRequest, StepSample
 from contracts.materials import Composition
 from contracts.recipe import Cooling, Precursor, Recipe, Segment, ThermalProfile
+from science.chemistry.perovskite.ions import POWDERS
 from science.chemistry.weighing import weigh_out
 from simulators.bench import Bench
 from simulators.diffractometer import SimulatedDiffractometer
@@ -36,7 +37,7 @@ def weighed_recipe(
     **changes: Any,
 ) -> Recipe:
     """A recipe whose grams follow from the composition, as a planner would write it."""
-    masses = weigh_out(composition.amounts, composition.site("A").fractions, excess, 5.0)
+    masses = weigh_out(composition.amounts, dict.fromkeys(composition.site("A").fractions, excess), 5.0, POWDERS)
     profile = ThermalProfile(
         segments=(Segment(rate=rate, target=celsius + 273.15, dwell=hours * 3600),), cooling=cooling
     )

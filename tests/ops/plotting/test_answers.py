@@ -10,7 +10,7 @@ import pytest
 
 from ops.plotting.answers import draw_answer, formula_text, towers
 from ops.plotting.canvas import PictureError, checked
-from science.chemistry.crystal import Lattice
+from science.crystals.crystal import Lattice
 from science.diffraction.answer import Identification, IdentifiedPhase
 from science.diffraction.picture import PhasePicture, Picture
 from science.diffraction.unexplained import UnexplainedLine

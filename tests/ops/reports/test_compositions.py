@@ -8,8 +8,8 @@ from bus.blobs import MemoryBlobs
 from contracts.materials import Composition, Species, Sublattice
 from ops.reports.compositions import caption, corners, lattice_map, mixture, site_map, spots
 from ops.reports.story import Story, tell
-from science.chemistry.ions import tolerance_factor
-from science.chemistry.solid_solutions import vegard
+from science.chemistry.perovskite.cells import vegard
+from science.chemistry.perovskite.ions import tolerance_factor
 from tests.agents import said
 from tests.contracts.examples import perovskite
 from tests.ops.reports.telling import every_fate, label, predicted, recorded, story, tree, words

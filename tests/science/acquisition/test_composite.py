@@ -16,9 +16,9 @@ from science.designs import Design
 from science.generation.pool import Pool, feasible_pool
 from science.surrogate.components import ComponentModel, fit_components
 from science.surrogate.dataset import COMPONENTS, Dataset
-from science.surrogate.prior import prior_mean
+from science.surrogate.prior import prior_of
 from tests.science.generation.spaces import LIMITS, SPACE, design
-from tests.science.surrogate.labels import drawn, fitted, labelled, truth
+from tests.science.surrogate.labels import PRIORS, drawn, fitted, labelled, truth
 
 OBJECTIVE = Objective(lattice=4.116, scale=0.01)
 
@@ -55,11 +55,12 @@ def test_the_first_choice_has_the_highest_expected_improvement_of_the_whole_pool
 def test_the_same_seed_ranks_the_same_to_the_last_bit() -> None:
     """A fresh model, one from its archive and one that was used before give the same batch and the same scores."""
     _, model = fitted(40, seed=0)
-    back = ComponentModel.from_bytes(model.to_bytes())
+    back = ComponentModel.from_bytes(model.to_bytes(), PRIORS)
     back.predict(drawn(5, seed=33))
     rank(pool(seed=5), back, OBJECTIVE, 2, 0.0, seed=9)
     found = [
-        rank(pool(), m, OBJECTIVE, 4, 0.2, seed=7) for m in (model, back, ComponentModel.from_bytes(model.to_bytes()))
+        rank(pool(), m, OBJECTIVE, 4, 0.2, seed=7)
+        for m in (model, back, ComponentModel.from_bytes(model.to_bytes(), PRIORS))
     ]
     assert found[0] == found[1] == found[2]
 
@@ -97,7 +98,7 @@ def test_scores_are_what_each_adds() -> None:
         with torch.no_grad():
             posterior = component.process.posterior(torch.as_tensor(batch))
         mean, covariance = posterior.mean[:, 0].numpy(), posterior.distribution.covariance_matrix.numpy()
-        draws.append(rng.multivariate_normal(mean, covariance, size=20_000) + prior_mean(name, batch))
+        draws.append(rng.multivariate_normal(mean, covariance, size=20_000) + prior_of(PRIORS, name)(batch))
     joint = np.maximum(OBJECTIVE.utility(*draws).max(1) - 0.1, 0).mean()
     assert sum(r.score for r in found) == pytest.approx(joint, rel=0.1)
     assert all(r.score >= 0 for r in found)
@@ -152,7 +153,7 @@ def test_samples_without_a_perovskite_are_learnt_from_without_a_warning() -> Non
     """With half of the lattices missing the batch is ranked, and the library has nothing to warn of."""
     rows = labelled(drawn(18, seed=4), seed=4).rows
     missing = [replace(r, lattice=np.nan, cubicity=np.nan, heterogeneity=np.nan, phase_fraction=0.0) for r in rows[::2]]
-    model = fit_components(Dataset((*missing, *rows[1::2])))
+    model = fit_components(Dataset((*missing, *rows[1::2])), PRIORS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = rank(pool(), model, OBJECTIVE, 4, 0.0, seed=3)
@@ -164,7 +165,7 @@ def test_vegards_rule_points_to_the_target_where_nothing_was_measured() -> None:
     """After titanates only, the hafnate whose end members meet the target promises more than one that is far off."""
     few = replace(SPACE, a_site=("Sr", "Ca"), b_site=("Ti",))
     rows = labelled(drawn(14, 6, few), 6).rows
-    model = fit_components(Dataset(rows))
+    model = fit_components(Dataset(rows), PRIORS)
     fits, misses = (design(a, {"Hf": 12}, celsius=1550.0) for a in ({"Sr": 6, "Ba": 6}, {"Ca": 4, "Sr": 8}))
     chosen = rank(
         Pool((misses, fits), 2, replace(LIMITS, tolerance_factor=(0.9, 1.1))), model, OBJECTIVE, 1, 0.0, seed=0
@@ -181,7 +182,7 @@ def test_ranked_batches_find_the_needle_sooner_than_random_ones() -> None:
         start = feasible_pool(SPACE, 12, rng).designs
         made = list(start)
         for batch in range(5):
-            model = fit_components(labelled(tuple(made), seed))
+            model = fit_components(labelled(tuple(made), seed), PRIORS)
             offered = feasible_pool(SPACE, 500, rng, barred=frozenset(made))
             best = max(utility(d) for d in made)
             made += [offered.designs[r.index] for r in rank(offered, model, OBJECTIVE, 4, best, seed=batch)]

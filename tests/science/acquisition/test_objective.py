@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from science.acquisition.composite import composite
 from science.acquisition.objective import Objective
-from science.surrogate.prior import prior_mean
+from science.chemistry.perovskite.prior import vegard_lattice
 from tests.science.generation.spaces import design
 
 OBJECTIVE = Objective(lattice=4.116, scale=0.01)
@@ -54,5 +54,6 @@ def test_botorch_is_given_the_same_utility(rows: list[tuple[float, float, float,
     samples = torch.tensor(rows, dtype=torch.float64)[:, None, :]
     designs = torch.as_tensor(np.repeat(x, len(rows), 0))[:, None, :]
     lattice, *others = np.array(rows).T
-    expected = OBJECTIVE.utility(lattice + prior_mean("lattice", x)[0], *others)
-    np.testing.assert_allclose(composite(OBJECTIVE)(samples, designs)[:, 0].numpy(), expected, rtol=1e-12, atol=1e-15)
+    expected = OBJECTIVE.utility(lattice + vegard_lattice(x)[0], *others)
+    found = composite(OBJECTIVE, vegard_lattice)(samples, designs)[:, 0].numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)

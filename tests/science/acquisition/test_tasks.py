@@ -24,7 +24,7 @@ from science.surrogate.dataset import Dataset
 from science.surrogate.errors import ArtefactError, SurrogateError
 from science.trust.model import TrustModel
 from tests.science.generation.spaces import LIMITS, SPACE
-from tests.science.surrogate.labels import drawn, labelled
+from tests.science.surrogate.labels import PRIORS, drawn, labelled
 from tests.science.trust.trained import LIMITS as DEMANDS
 
 BRIEF = Brief(
@@ -79,7 +79,7 @@ def test_training_gives_models_of_the_snapshot_and_honest_errors() -> None:
     """Both archives open, know their snapshot, and the metrics are the mean misses of the left-out predictions."""
     dataset = labelled(drawn(18, seed=1), seed=1)
     trained = models()
-    model, trust = ComponentModel.from_bytes(trained.model), TrustModel.from_bytes(trained.trust)
+    model, trust = ComponentModel.from_bytes(trained.model, PRIORS), TrustModel.from_bytes(trained.trust)
     assert model.dataset_sha256 == dataset.sha256
     assert trust.families == tuple(r.design.family for r in dataset.rows)
     assert set(trained.metrics) == {"mae lattice", "mae phase_fraction"}
@@ -123,7 +123,7 @@ def test_models_are_unpacked_once_for_a_batch(monkeypatch: pytest.MonkeyPatch) -
     for d in drawn(4, seed=4):
         judge(d, bytes(bytearray(trained.model)), bytes(bytearray(trained.trust)), DEMANDS)
     assert sorted(opened) == ["ComponentModel", "TrustModel"]
-    other = ComponentModel.from_bytes(trained.model)
+    other = ComponentModel.from_bytes(trained.model, PRIORS)
     other.n_observations += 1
     judge(drawn(1, seed=4)[0], other.to_bytes(), trained.trust, DEMANDS)
     assert sorted(opened) == ["ComponentModel"] * 3 + ["TrustModel"], "one opening was this test's own"

@@ -11,7 +11,7 @@ from science.surrogate.components import fit_components
 from science.surrogate.dataset import GATED, Dataset
 from science.surrogate.errors import FitError, TooFewObservationsError
 from science.trust.model import fit_trust
-from tests.science.surrogate.labels import drawn, labelled
+from tests.science.surrogate.labels import PRIORS, drawn, labelled
 
 LABELS = labelled(drawn(12, seed=3), seed=3)
 
@@ -33,8 +33,8 @@ def test_pieces_in_another_order_make_the_same_models_to_the_last_byte() -> None
     found, counts = _backwards(LABELS.to_bytes())
     assert found == train(LABELS.to_bytes(), 95.0)
     assert counts == [4, 11, 1]
-    model = fit_components(LABELS)
-    trust = fit_trust(LABELS, model, 95.0)
+    model = fit_components(LABELS, PRIORS)
+    trust = fit_trust(LABELS, model, 95.0, PRIORS)
     assert found.model == model.to_bytes()
     assert found.trust == trust.to_bytes()
     assert set(found.metrics) == {f"mae {name}" for name in GATED}

@@ -8,8 +8,10 @@ from fractions import Fraction
 import pytest
 from hypothesis import example, given, settings
 
-from science.chemistry.ions import CHARGE, tolerance_factor
-from science.constraints.checks import Limits, charge, check, feasible
+from science.chemistry.elements import CHARGE
+from science.chemistry.perovskite.ions import tolerance_factor
+from science.chemistry.perovskite.rules import charge
+from science.constraints.checks import Limits, check, feasible
 from tests.science.generation.spaces import LIMITS, WILD, design, proposals
 
 WIDE = Limits(12, 4, {}, (0.5, 1.5))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import gemmi
 import numpy as np
 
-from science.chemistry.crystal import Crystal, Lattice, Site, expand, find_space_group, reduced_formula
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.crystal import Crystal, Lattice, Site, expand, find_space_group, reduced_formula
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.pattern import Pattern
 from simulators.beam import K_ALPHA1, K_ALPHA2, Setting, pattern
 from simulators.world.structures import TrueCrystal

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction import library as library_module
 from science.diffraction.built import Built, build, from_file, to_bytes
 from science.diffraction.errors import LibraryError

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from science.chemistry.crystal import Crystal, Lattice
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.crystal import Crystal, Lattice
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.classes import ALIKE, D_RANGE, STEP, alike, classes, fingerprint, similarity
 from science.diffraction.sticks import Sticks, calculate
 

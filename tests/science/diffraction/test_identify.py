@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from science.chemistry.solid_solutions import perovskite_models
+from science.chemistry.perovskite.models import perovskite_models
 from science.diffraction.errors import LibraryError
 from science.diffraction.identify import AS_SHIPPED, Identification, IdentifySettings, _radiation, _trials, identify
 from science.diffraction.instrument import Instrument

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from science.chemistry import phase_facts
-from science.chemistry.crystal import Crystal, Lattice, Site
+from science.crystals import phase_facts
+from science.crystals.crystal import Crystal, Lattice, Site
 from science.diffraction.errors import LibraryError
 from science.diffraction.library import PhaseLibrary
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.fit import Fit, PhaseState, Trial
 from science.diffraction.lineshapes import phase_columns
 from science.diffraction.observing import observe

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from science.chemistry.crystal import Crystal, Lattice
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.crystal import Crystal, Lattice
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.evidence import weigh
 from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.intensities import adjusted

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from science.chemistry.crystal import Crystal
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.crystal import Crystal
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.evidence import weigh
 from science.diffraction.fit import Fit, PhaseState, Trial
 from science.diffraction.observing import observe

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.observing import observe
 from science.diffraction.refine import refine

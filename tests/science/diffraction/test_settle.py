@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.belief import Calibration, shipped
 from science.diffraction.fit import Fit, PhaseState, Trial
 from science.diffraction.observing import observe

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from science.chemistry.crystal import Lattice
+from science.crystals.crystal import Lattice
 from science.diffraction.errors import PatternError
 from science.diffraction.fit import AXIAL_SD, Fit, PhaseState, Trial
 from science.diffraction.instrument import Instrument

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from science.chemistry.crystal import Crystal, Lattice, Site, expand, find_space_group
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.crystal import Crystal, Lattice, Site, expand, find_space_group
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.sticks import (
     MAX_REFLECTIONS,
     calculate,

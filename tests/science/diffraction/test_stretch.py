@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.identify import identify
 from science.diffraction.instrument import Instrument

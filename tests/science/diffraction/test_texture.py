@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.fit import Trial
 from science.diffraction.sticks import calculate
 from science.diffraction.texture import AXES, march, orientations

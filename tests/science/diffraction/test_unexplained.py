@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.phase_facts import load_phase_facts
 from science.diffraction.fit import Fit, Observed, PhaseState, Trial
 from science.diffraction.observing import observe
 from science.diffraction.pattern import Pattern

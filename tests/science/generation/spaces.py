@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from science.chemistry.perovskite.ions import A_ORDER, B_ORDER
 from science.constraints.checks import Limits
-from science.designs import A_ORDER, B_ORDER, Design
+from science.designs import Design
 from science.generation.pool import Space
 
 LIMITS = Limits(12, 3, {"Sn": 0.10}, (0.96, 1.04))

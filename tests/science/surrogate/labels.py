@@ -7,7 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from science.chemistry.solid_solutions import vegard
+from science.chemistry.perovskite.cells import vegard
+from science.chemistry.perovskite.chemistry import PEROVSKITE
 from science.designs import Design
 from science.generation.pool import Space, feasible_pool
 from science.surrogate.components import ComponentModel, fit_components
@@ -15,6 +16,8 @@ from science.surrogate.dataset import Dataset, Labelled
 from tests.science.generation.spaces import SPACE
 
 NAN = float("nan")
+PRIORS = PEROVSKITE.priors
+"""What these models expect before any measurement."""
 
 
 def truth(d: Design) -> tuple[float, float, float, float]:
@@ -63,4 +66,4 @@ def drawn(count: int, seed: int, space: Space = SPACE) -> tuple[Design, ...]:
 def fitted(count: int, seed: int) -> tuple[Dataset, ComponentModel]:
     """Labels of that many designs and the components fitted on them; made once."""
     dataset = labelled(drawn(count, seed), seed)
-    return dataset, fit_components(dataset)
+    return dataset, fit_components(dataset, PRIORS)

@@ -19,7 +19,7 @@ from science.trust.gate import VOTING, GateLimits, assess, decide
 from science.trust.model import TrustModel
 from science.trust.novelty import _mahalanobis_left_out, _nearest
 from tests.science.generation.spaces import design
-from tests.science.surrogate.labels import drawn, labelled
+from tests.science.surrogate.labels import PRIORS, drawn, labelled
 from tests.science.trust.trained import LIMITS, trained
 
 WIDTHS = {"narrow": 0.5, "as wide as allowed": 1.0, "wide": math.nextafter(1.0, 2), "none": None}
@@ -163,7 +163,7 @@ def test_narrower_demands_turn_a_clearance_into_a_question() -> None:
 def blind_to_firing(model: ComponentModel, trust: TrustModel) -> tuple[ComponentModel, TrustModel]:
     """Models that cannot see how a sample was fired: flat kernels, and networks without those inputs."""
     unseen = [FEATURES.index(n) for n in ("temperature", "log dwell", "regrinds", "A excess", "vessel is platinum")]
-    blind = ComponentModel.from_bytes(model.to_bytes())
+    blind = ComponentModel.from_bytes(model.to_bytes(), PRIORS)
     for component in blind.components.values():
         lengths = component.process.covar_module.lengthscale.detach().clone()
         lengths[0, unseen] = 9e3

@@ -11,7 +11,7 @@ from science.surrogate.dataset import GATED
 from science.surrogate.errors import ArtefactError
 from science.trust.gate import assess
 from science.trust.model import KIND, TrustModel
-from tests.science.surrogate.labels import drawn, fitted
+from tests.science.surrogate.labels import PRIORS, drawn, fitted
 from tests.science.trust.trained import LIMITS, trained
 
 
@@ -46,7 +46,7 @@ def test_archives_that_lack_parts_or_are_of_another_kind_are_refused() -> None:
     with pytest.raises(ArtefactError, match="Expected a trust-model"):
         TrustModel.from_bytes(model.to_bytes())
     with pytest.raises(ArtefactError, match="Expected a component-model"):
-        ComponentModel.from_bytes(trust.to_bytes())
+        ComponentModel.from_bytes(trust.to_bytes(), PRIORS)
     for its_note, its_arrays in (
         (note, {k: v for k, v in arrays.items() if k != "weights/2"}),
         (note, {k: v for k, v in arrays.items() if k != f"measured/{GATED[0]}"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contracts.recipe import Precursor
-from science.chemistry.ions import POWDERS
+from science.chemistry.perovskite.ions import POWDERS
 from science.chemistry.weighing import oxide_yield
 from simulators.world.powders import atoms_in, mass_per_cation, moles_weighed, oxide_mass
 

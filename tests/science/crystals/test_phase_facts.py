@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from science.chemistry.errors import PhaseFactError
-from science.chemistry.phase_facts import AsymmetricSite, load_phase_facts
+from science.crystals.errors import PhaseFactError
+from science.crystals.phase_facts import AsymmetricSite, load_phase_facts
 
 SALT = """
 [[phase]]

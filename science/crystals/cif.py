@@ -7,7 +7,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
-from science.chemistry.crystal import (
+from science.crystals.crystal import (
     DEFAULT_B_ISO,
     Crystal,
     Lattice,
@@ -17,7 +17,7 @@ from science.chemistry.crystal import (
     reduced_formula,
     under,
 )
-from science.chemistry.errors import CrystalError
+from science.crystals.errors import CrystalError
 
 FULL = 1.01
 """Highest occupancy that rounding excuses."""

@@ -17,7 +17,7 @@ import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.errors import CrystalError
+from science.crystals.errors import CrystalError
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import re
 
 import gemmi
 
-from science.chemistry.errors import FormulaError
+from science.crystals.errors import FormulaError
 
 _TOKEN = re.compile(r"([A-Z][a-z]?|[()])(\d+(?:\.\d+)?)?")
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from pymatgen.analysis.diffraction.xrd import ATOMIC_SCATTERING_PARAMS, XRDCalculator
 from pymatgen.core import Element, Lattice, Structure
 
-from science.chemistry.crystal import Crystal, Site, expand, find_space_group, reduced_formula
-from science.chemistry.formula import amounts
-from science.chemistry.phase_facts import PhaseFact, load_phase_facts
+from science.crystals.crystal import Crystal, Site, expand, find_space_group, reduced_formula
+from science.crystals.formula import amounts
+from science.crystals.phase_facts import PhaseFact, load_phase_facts
 from science.diffraction import sticks
 
 Array = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Tolerance factors, expected lattices and families of the laboratory's ions."""
+"""Tolerance factors and expected lattices of the laboratory's ions."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from science.chemistry.elements import CHARGE, ELECTRONEGATIVITY
 from science.chemistry.errors import UnknownIonError
-from science.chemistry.ions import (
-    A_RADII,
-    B_RADII,
-    CHARGE,
-    ELECTRONEGATIVITY,
-    OXYGEN_RADIUS,
-    expected_lattice,
-    family,
-    tolerance_factor,
-)
-from science.chemistry.phase_facts import load_phase_facts
-from science.chemistry.solid_solutions import FORMULA_UNITS, pseudo_cubic
+from science.chemistry.perovskite.cells import FORMULA_UNITS, pseudo_cubic
+from science.chemistry.perovskite.ions import A_RADII, B_RADII, OXYGEN_RADIUS, expected_lattice, tolerance_factor
+from science.crystals.phase_facts import load_phase_facts
 
 PAIRS = [(a, b) for a in A_RADII for b in B_RADII if CHARGE[a] + CHARGE[b] == 6]
 
@@ -58,23 +50,6 @@ def test_expected_lattices_are_good_to_a_tenth() -> None:
             assert abs(expected_lattice({a: 1.0}, {b: 1.0}) - measured) < 0.1, fact.id
             checked += 1
     assert checked >= 15
-
-
-@pytest.mark.parametrize(
-    ("a_site", "b_site", "name"),
-    [
-        ({"Ba": 1.0}, {"Ti": 0.6, "Zr": 0.4}, "titanate"),
-        ({"Ba": 1.0}, {"Ti": 0.5, "Zr": 0.5}, "titanate"),
-        ({"Ba": 1.0}, {"Ti": 0.4, "Zr": 0.35, "Sn": 0.25}, "mixed"),
-        ({"Sr": 0.5, "Ba": 0.5}, {"Hf": 1.0}, "hafnate"),
-        ({"Ba": 1.0}, {"Sn": 1.0}, "stannate"),
-        ({"La": 1.0}, {"Sc": 1.0}, "3-3"),
-        ({"La": 0.01, "Ba": 0.99}, {"Zr": 1.0}, "3-3"),
-    ],
-)
-def test_families(a_site: dict[str, float], b_site: dict[str, float], name: str) -> None:
-    """The B cation with half its site names the family; any trivalent A cation makes it 3-3."""
-    assert family(a_site, b_site) == name
 
 
 def test_unknown_ions_are_refused() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from science.chemistry.errors import FormulaError
-from science.chemistry.formula import amounts, molar_mass
+from science.crystals.errors import FormulaError
+from science.crystals.formula import amounts, molar_mass
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import spglib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from science.chemistry.crystal import (
+from science.crystals.crystal import (
     Crystal,
     Lattice,
     Site,
@@ -22,8 +22,8 @@ from science.chemistry.crystal import (
     reduced_formula,
     under,
 )
-from science.chemistry.errors import CrystalError
-from science.chemistry.phase_facts import load_phase_facts
+from science.crystals.errors import CrystalError
+from science.crystals.phase_facts import load_phase_facts
 
 FACTS = {fact.id: fact for fact in load_phase_facts()}
 angles = st.floats(65, 115)

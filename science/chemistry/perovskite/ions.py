@@ -1,4 +1,4 @@
-"""Ions of the laboratory: radii, charges, tolerance factor, chemistry families.
+"""Ions of perovskites and the powders that bring them: radii, tolerance factor, expected lattice.
 
 Radii are Shannon's (1976, doi:10.1107/S0567739476001551): twelvefold for A, sixfold for B and oxygen.
 """
@@ -13,21 +13,15 @@ A_RADII = {"Ca": 1.34, "Sr": 1.44, "Ba": 1.61, "La": 1.36}
 """Å, twelvefold coordination."""
 B_RADII = {"Ti": 0.605, "Zr": 0.72, "Sn": 0.69, "Hf": 0.71, "Al": 0.535, "Sc": 0.745, "In": 0.80}
 """Å, sixfold coordination."""
+A_ORDER, B_ORDER = tuple(A_RADII), tuple(B_RADII)
+"""Ions of each site, in the order in which the numbers of a design tell of them."""
 OXYGEN_RADIUS = 1.40
 """Å, sixfold coordination."""
-CHARGE = {"Ca": 2, "Sr": 2, "Ba": 2, "La": 3, "Ti": 4, "Zr": 4, "Sn": 4, "Hf": 4, "Al": 3, "Sc": 3, "In": 3}
-"""Oxidation states."""
-ELECTRONEGATIVITY = {
-    "Ca": 1.00, "Sr": 0.95, "Ba": 0.89, "La": 1.10, "Ti": 1.54, "Zr": 1.33, "Sn": 1.96, "Hf": 1.30, "Al": 1.61,
-    "Sc": 1.36, "In": 1.78,
-}  # fmt: skip
-"""Pauling's scale."""
 POWDERS = {
     "Ca": "CaCO3", "Sr": "SrCO3", "Ba": "BaCO3", "La": "La2O3", "Ti": "TiO2", "Zr": "ZrO2", "Sn": "SnO2",
     "Hf": "HfO2", "Al": "Al2O3", "Sc": "Sc2O3", "In": "In2O3",
 }  # fmt: skip
 """The powder that brings each cation."""
-FAMILIES = {"Ti": "titanate", "Zr": "zirconate", "Sn": "stannate", "Hf": "hafnate"}
 
 Site = Mapping[str, float]
 """Element → share of its site."""
@@ -58,11 +52,3 @@ def expected_lattice(a_site: Site, b_site: Site) -> float:
     b_contact = 2 * (_mean(b_site, B_RADII) + OXYGEN_RADIUS)
     a_contact = 2**0.5 * (_mean(a_site, A_RADII) + OXYGEN_RADIUS)
     return 0.62 * b_contact + 0.36 * a_contact
-
-
-def family(a_site: Site, b_site: Site) -> str:
-    """Chemistry family: by the B cation that holds half or more of its site; ``3-3`` with trivalent A."""
-    if any(CHARGE.get(e) == 3 and x > 0 for e, x in a_site.items()):
-        return "3-3"
-    element, share = max(b_site.items(), key=lambda item: item[1])
-    return FAMILIES.get(element, "mixed") if share >= 0.5 else "mixed"

@@ -16,9 +16,9 @@ from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
-from science.chemistry.crystal import Crystal, Lattice, Site, expand, find_space_group
-from science.chemistry.errors import CrystalError, FormulaError, PhaseFactError
-from science.chemistry.formula import amounts
+from science.crystals.crystal import Crystal, Lattice, Site, expand, find_space_group
+from science.crystals.errors import CrystalError, FormulaError, PhaseFactError
+from science.crystals.formula import amounts
 
 KEYS = frozenset(
     "id formula space_group number cell density strongest_d role source certainty sites note".split()  # noqa: SIM905
@@ -90,7 +90,7 @@ def load_phase_facts(path: Path | None = None) -> tuple[PhaseFact, ...]:
         text = (
             path.read_text(encoding="utf-8")
             if path
-            else resources.files("science.chemistry").joinpath("phases.toml").read_text(encoding="utf-8")
+            else resources.files("science.crystals").joinpath("phases.toml").read_text(encoding="utf-8")
         )
         document = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

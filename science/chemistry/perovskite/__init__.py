@@ -1,0 +1,1 @@
+"""Oxide perovskites ABO3: the one room that knows what they are."""
