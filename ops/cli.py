@@ -23,9 +23,12 @@ app = typer.Typer(
     name="athanor",
     help="Runs an autonomous materials laboratory, and can prove afterwards what it did and why.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+BEGIN, REAL_TIME, LOOK_BACK = "Campaigns", "A lab in real time", "What happened, and why"
+PROVE, PATTERNS, PLUG_IN = "Evidence", "Diffraction patterns", "Agents of your own"
+"""Under which heading `--help` lists a command."""
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer's callback
@@ -55,7 +58,27 @@ def athanor(
     """Runs an autonomous materials laboratory, and can prove afterwards what it did and why."""
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
+def campaigns(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False) -> None:
+    """List the campaigns that are shipped."""
+    from ops.checking import list_campaigns
+
+    raise typer.Exit(list_campaigns(as_json=as_json))
+
+
+@app.command(rich_help_panel=BEGIN)
+def check(
+    campaign: Annotated[str, typer.Argument(help="A shipped campaign, or a TOML file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Read a campaign without running it: how much there is to choose from, who plays what, what it will take."""
+    from ops.checking import check_campaign
+
+    with _usable():
+        raise typer.Exit(check_campaign(campaign, as_json=as_json))
+
+
+@app.command(rich_help_panel=BEGIN)
 def run(
     campaign: Annotated[str, typer.Argument(help="A shipped campaign (bso-match, quick, file-drop) or a TOML file.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn at random.")] = 0,
@@ -103,7 +126,7 @@ def run(
     raise typer.Exit(run_order(order, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK_BACK)
 def replay(
     place: Annotated[str, typer.Argument(metavar="DIR|URL", help="The folder of a run, or nats://HOST:PORT.")],
     until: Annotated[str | None, typer.Option(help="Sequence or time at which to stop.")] = None,
@@ -129,7 +152,7 @@ def replay(
     raise typer.Exit(replay_past(order))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK_BACK)
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
     beside: Annotated[Path | None, typer.Option(help="Folder of another run, such as a random search.")] = None,
@@ -148,7 +171,7 @@ PatternAxis = Annotated[
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=PATTERNS)
 def identify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured powder patterns.")],
     elements: Annotated[str, typer.Option(help="Elements that the sample may contain: Ba,Ti,O")],
@@ -169,7 +192,7 @@ def identify(
     raise typer.Exit(identify_files(files, order))
 
 
-@app.command()
+@app.command(rich_help_panel=PATTERNS)
 def plot_pattern(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured powder patterns.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture: .png, .pdf or .svg.")],
@@ -185,7 +208,7 @@ def plot_pattern(
     raise typer.Exit(plot_files(files, out, PatternsOrder(log, d, axis, wavelength), as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=PLUG_IN)
 def catalogue(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False) -> None:
     """List every event that agents may say."""
     from ops.cataloguing import print_catalogue
@@ -196,7 +219,7 @@ def catalogue(as_json: Annotated[bool, typer.Option("--json", help="Print one JS
 Out = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the daemon.")]
 
 
-@app.command()
+@app.command(rich_help_panel=REAL_TIME)
 def up(
     config: Annotated[Path | None, typer.Option(help="Settings in TOML; athanor.toml here by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where everything is written, instead of the file's.")] = None,
@@ -237,7 +260,7 @@ def up(
     raise typer.Exit(run_daemon(file, order, lambda line: typer.echo(line, err=True)))
 
 
-@app.command()
+@app.command(rich_help_panel=REAL_TIME)
 def status(
     folder: Out = Path("lab"), as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 ) -> None:
@@ -247,7 +270,7 @@ def status(
     raise typer.Exit(show_status(folder, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=REAL_TIME)
 def pause(
     folder: Out = Path("lab"), reason: Annotated[str, typer.Option(help="Why.")] = "asked at the console"
 ) -> None:
@@ -257,7 +280,7 @@ def pause(
     raise typer.Exit(switch(folder, "pause", reason))
 
 
-@app.command()
+@app.command(rich_help_panel=REAL_TIME)
 def resume(
     folder: Out = Path("lab"), reason: Annotated[str, typer.Option(help="Why.")] = "asked at the console"
 ) -> None:
@@ -267,7 +290,7 @@ def resume(
     raise typer.Exit(switch(folder, "resume", reason))
 
 
-@app.command()
+@app.command(rich_help_panel=REAL_TIME)
 def retry(
     folder: Out = Path("lab"),
     agent: Annotated[str, typer.Option(help="Only what this agent has set aside.")] = "",
@@ -279,7 +302,7 @@ def retry(
     raise typer.Exit(retry_parked(folder, agent, reason))
 
 
-@app.command()
+@app.command(rich_help_panel=REAL_TIME)
 def stop(folder: Out = Path("lab")) -> None:
     """Drain the daemon and wait for its end."""
     from ops.daemon.controls import stop as stop_daemon
@@ -287,7 +310,7 @@ def stop(folder: Out = Path("lab")) -> None:
     raise typer.Exit(stop_daemon(folder))
 
 
-@app.command()
+@app.command(rich_help_panel=REAL_TIME)
 def doctor(
     folder: Out = Path("lab"), as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 ) -> None:
@@ -297,7 +320,7 @@ def doctor(
     raise typer.Exit(examine(folder, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=PROVE)
 def witness(
     trust: Annotated[
         list[str],
@@ -315,13 +338,13 @@ def witness(
     raise typer.Exit(run_witness(WitnessOrder(key, state, trust, listen, as_json, card)))
 
 
-app.add_typer(ledger_app)
-app.add_typer(library_app)
-app.add_typer(agent_app)
-app.command()(plotting.plot_drift)
-app.command()(asking.query)
-app.command()(asking.trace)
-app.command()(asking.export)
+app.add_typer(ledger_app, rich_help_panel=PROVE)
+app.add_typer(library_app, rich_help_panel=PATTERNS)
+app.add_typer(agent_app, rich_help_panel=PLUG_IN)
+app.command(rich_help_panel=PATTERNS)(plotting.plot_drift)
+app.command(rich_help_panel=LOOK_BACK)(asking.query)
+app.command(rich_help_panel=LOOK_BACK)(asking.trace)
+app.command(rich_help_panel=LOOK_BACK)(asking.export)
 
 
 def main() -> None:

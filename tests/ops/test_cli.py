@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,22 @@ def test_help_lists_every_command() -> None:
         "run", "replay", "identify", "catalogue", "report", "up", "status", "pause", "resume", "stop", "doctor",
     ):  # fmt: skip
         assert command in told.stdout
+    for heading in ("Campaigns", "A lab in real time", "What happened, and why", "Evidence", "Agents of your own"):
+        assert f"─ {heading} ─" in told.stdout
+    assert "─ Commands ─" not in told.stdout, "every command stands under a heading"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_its_commands(shell: str) -> None:
+    """The script that a shell reads names the command; asked for completions, the command gives its own."""
+    script = subprocess.run(
+        [*ATHANOR, "--show-completion", shell],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "SHELL": shell},
+    )
+    assert "_COMPLETE" in script.stdout
 
 
 def test_version_is_the_installed_one() -> None:
