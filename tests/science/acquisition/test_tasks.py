@@ -112,9 +112,9 @@ def test_models_are_unpacked_once_for_a_batch(monkeypatch: pytest.MonkeyPatch) -
     for kind in (ComponentModel, TrustModel):
         original = kind.from_bytes
 
-        def spy(content: bytes, original: object = original, kind: type = kind) -> object:
+        def spy(content: bytes, *more: object, original: object = original, kind: type = kind) -> object:
             opened.append(kind.__name__)
-            return original(content)
+            return original(content, *more)
 
         monkeypatch.setattr(kind, "from_bytes", spy)
     tasks._model.cache_clear()
