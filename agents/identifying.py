@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from science.chemistry.chemistry import Value
     from science.diffraction.identify import Identification, IdentifiedPhase
 
-CHEMISTRY = "perovskite"
-"""What all campaigns are about, as long as plans name no chemistry."""
-
 
 def analysis_of(answer: Identification, library_sha256: str) -> Analysis:
     """The answer to a pattern.
@@ -92,11 +89,11 @@ def _phase(phase: IdentifiedPhase) -> PhaseFound:
 def _pseudo_cubic(phase: IdentifiedPhase, errors: CellErrors | None) -> Value | None:
     """What the chemistry reads off this phase alone: a lattice parameter, if it is of the kind that was meant."""
     from science.chemistry.chemistry import Phase, Value
-    from science.chemistry.known import chemistry
+    from science.chemistry.known import ASSUMED, chemistry
 
     su = () if errors is None else (errors.a, errors.b, errors.c, errors.alpha, errors.beta, errors.gamma)
     told = Phase(phase.name, phase.formula, phase.space_group, phase.weight_fraction, phase.lattice, lattice_su=su)
-    read = chemistry(CHEMISTRY).readings["pseudo-cubic"]((told,))
+    read = chemistry(ASSUMED).readings["pseudo-cubic"]((told,))
     return read if isinstance(read, Value) else None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.known import chemistry
+from science.chemistry.known import ASSUMED, chemistry
 from science.pieces import Piece, Rounds, whole
 from science.surrogate.dataset import COMPONENTS, FOLDS, GATED, Dataset
 from science.surrogate.prior import Priors, prior_of
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Fitted = dict[str, Array]
 """Hyperparameters of one process, by name."""
-CHEMISTRY = "perovskite"
-"""What all campaigns are about, as long as plans name no chemistry."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def training(dataset: bytes, percentile: float) -> Rounds[Trained]:
 
 def priors() -> Priors:
     """What is expected of each property before anything was measured."""
-    return chemistry(CHEMISTRY).priors
+    return chemistry(ASSUMED).priors
 
 
 def fit_one(dataset: bytes, name: str) -> Fitted:

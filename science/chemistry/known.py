@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GROUP = "athanor.chemistries"
 """Entry points under which packages bring chemistries."""
+ASSUMED = "perovskite"
+"""What all campaigns are about, as long as plans name no chemistry."""
 
 
 def _perovskite() -> Chemistry:
