@@ -4,144 +4,160 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import sys
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
-from statistics import fmean
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from contracts.campaigns import DesignSpace
-from contracts.recipe import Cooling, Segment, ThermalProfile
+from contracts.objectives import Decay, Less, Objective, Peak, Ramp, Within
+from contracts.questions import Question
+from ops.errors import CampaignFileError
 from ops.exits import FOUND_WANTING
-from ops.settings import CampaignFile, load_campaign, shipped
-
-if TYPE_CHECKING:
-    from science.designs import Design, Parts
-
-DRAWN = 2000
-"""Designs that are drawn to tell which share of them may be made; it is known within 2 % then."""
-ZERO_CELSIUS = 273.15
+from ops.questions.before import question_of
+from ops.questions.counting import Counted, count
+from ops.questions.names import unknown_names
+from ops.questions.reading import Campaign, read_campaign
+from ops.questions.tables import candidates, read_sheet
+from ops.settings import CampaignFile, load_campaign, shipped, states_a_question
+from science.chemistry.errors import ChemistryError
+from science.chemistry.known import chemistry
 
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of a campaign."""
+    """What is told of a campaign.
+
+    Attributes:
+        name: its name.
+        title: what it is about.
+        looks_for: each aim in words.
+        success: each demand in words.
+        space: what there is to choose from.
+        candidates: what there is so many of.
+        instruments: instrument → who plays it.
+        samples: how many are made at most; none where nothing says so.
+        batches: how many times the planner is asked, if every sample is made.
+        weeks: on the lab's clock at most.
+        euro: what may be spent at most.
+        euro_for_samples: what they cost, but for hours of instruments.
+    """
 
     name: str
     title: str
-    compositions: int
-    """How many there are, allowed or not."""
-    settings: int
-    """Ways to make each."""
-    allowed: float
-    """Share of designs that satisfy every constraint."""
-    drawn: int
-    """How many were drawn to find that share."""
-    broken: dict[str, float]
-    """Constraint, with what it allows → share of designs that break it."""
+    looks_for: tuple[str, ...]
+    success: tuple[str, ...]
+    space: Counted
+    candidates: str
     instruments: dict[str, str]
-    """Instrument → who plays it."""
-    samples: int
-    batches: int
-    days: float
-    """On the lab's clock, where each batch waits for the one before and nothing goes wrong."""
-    max_days: float
-
-
-def compositions_of_site(elements: int, parts: int, most: int) -> int:
-    """Ways to share whole parts among some of the elements: for each number of elements, which, and where to cut."""
-    return sum(math.comb(elements, k) * math.comb(parts - 1, k - 1) for k in range(1, min(elements, most, parts) + 1))
-
-
-def _site(elements: tuple[str, ...], parts: int, most: int, dice: random.Random) -> Parts:
-    """One of these, each as likely as any other."""
-    numbers = range(1, min(len(elements), most, parts) + 1)
-    weights = [math.comb(len(elements), k) * math.comb(parts - 1, k - 1) for k in numbers]
-    [k] = dice.choices(numbers, weights)
-    who = sorted(dice.sample(range(len(elements)), k))
-    cuts = [0, *sorted(dice.sample(range(1, parts), k - 1)), parts]
-    return tuple((elements[i], end - start) for i, (start, end) in zip(who, pairwise(cuts), strict=True))
-
-
-def _drawn(space: DesignSpace, dice: random.Random) -> Design:
-    from science.designs import Design
-
-    return Design(
-        a_site=_site(space.a_site, space.divisor, space.max_species, dice),
-        b_site=_site(space.b_site, space.divisor, space.max_species, dice),
-        celsius=dice.choice(space.temperatures_c),
-        dwell_h=dice.choice(space.dwells_h),
-        ramp=dice.choice(space.ramps),
-        regrinds=dice.choice(space.regrinds),
-        a_excess=dice.choice(space.a_site_excesses),
-        milling_h=dice.choice(space.milling_h),
-        vessel=dice.choice(space.vessels).value,
-        atmosphere=dice.choice(space.atmospheres).value,
-        contact=dice.choice(space.contacts).value,
-        form=dice.choice(space.forms).value,
-        cooling=dice.choice(space.coolings).value,
-    )
+    samples: int | None
+    batches: int | None
+    weeks: float | None
+    euro: float | None
+    euro_for_samples: float | None
 
 
 def tell(campaign: CampaignFile) -> Told:
-    """Counts what may be chosen, and estimates what the campaign will take."""
-    from science.constraints.checks import Limits, check
-
-    space, dice = campaign.space, random.Random(0)
-    limits = Limits(space.divisor, space.max_species, dict(space.max_fraction), space.tolerance_factor)
-    broken: Counter[str] = Counter()
-    designs = [_drawn(space, dice) for _ in range(DRAWN)]
-    allowed = 0
-    for design in designs:
-        wrong = [f"{c.name} ({c.limit})" for c in check(design, limits) if not c.satisfied]
-        broken.update(wrong)
-        allowed += not wrong
+    """What is told of a campaign that this Athanor runs."""
     planner, budget = campaign.planner, campaign.budget
-    rest = max(budget.max_samples - planner.initial, 0)
-    batches = bool(budget.max_samples) * (1 + math.ceil(rest / planner.batch))
-    return Told(
-        name=campaign.name,
-        title=campaign.title,
-        compositions=math.prod(
-            compositions_of_site(len(site), space.divisor, space.max_species) for site in (space.a_site, space.b_site)
-        ),
-        settings=math.prod(map(len, _settings(space))),
-        allowed=allowed / DRAWN,
-        drawn=DRAWN,
-        broken={name: n / DRAWN for name, n in broken.most_common()},
-        instruments=_players(campaign),
-        samples=budget.max_samples,
-        batches=batches,
-        days=batches * fmean(_days(design) for design in designs),
-        max_days=7 * budget.max_weeks,
-    )
-
-
-def _settings(space: DesignSpace) -> tuple[tuple[object, ...], ...]:
-    return (
-        space.temperatures_c, space.dwells_h, space.ramps, space.regrinds, space.a_site_excesses, space.milling_h,
-        space.vessels, space.atmospheres, space.contacts, space.forms, space.coolings,
+    return _told(
+        (campaign.name, campaign.title),
+        question_of(campaign.plan),
+        0,
+        _players(campaign),
+        {"initial": planner.initial, "batch": planner.batch, "max_samples": budget.max_samples,
+         "max_weeks": budget.max_weeks},
     )  # fmt: skip
 
 
-def _days(design: Design) -> float:
-    """In the furnace, for one design."""
-    segment = Segment(rate=design.ramp, target=design.celsius + ZERO_CELSIUS, dwell=design.dwell_h * 3600)
-    firing = ThermalProfile(segments=(segment,), cooling=Cooling(design.cooling)).duration()
-    return firing * (1 + design.regrinds) / 86400
+def tell_question(campaign: Campaign, folder: Path) -> Told:
+    """What is told of a campaign that states its question.
+
+    Args:
+        campaign: as it was read.
+        folder: where its file lies.
+
+    Raises:
+        CampaignFileError: nobody knows a name in it.
+    """
+    players = {p.name: f"{p.kind}, {'simulated' if p.simulated else p.driver}" for p in campaign.players}
+    sections = campaign.sections
+    numbers = {**sections["planner"], **sections["budget"], **campaign.prices}
+    return _told((campaign.name, campaign.title), campaign.question, _rows(campaign.question, folder), players, numbers)
+
+
+def _rows(question: Question, folder: Path) -> int:
+    """Candidates of a question's table."""
+    table = question.space.composition
+    if table is None or table.kind != "table":
+        return 0
+    _, sheet = read_sheet(folder / table.rows.name)
+    return len(candidates(sheet, table.columns, table.key))
+
+
+def _told(
+    name: tuple[str, str], question: Question, rows: int, players: dict[str, str], numbers: Mapping[str, Any]
+) -> Told:
+    try:
+        known = chemistry(question.chemistry)
+        if unknown := unknown_names(question, known):
+            raise CampaignFileError(f"Expected known names in {name[0]}, got mistakes: {'; '.join(unknown)}.")
+        space = count(question, known, rows)
+    except ChemistryError as error:
+        raise CampaignFileError(f"In {name[0]}: {error}") from error
+    samples, sample = numbers.get("max_samples"), numbers.get("sample")
+    batches = None
+    if samples is not None and "batch" in numbers:
+        rest = max(samples - numbers.get("initial", 0), 0)
+        batches = bool(samples) * (1 + math.ceil(rest / numbers["batch"]))
+    return Told(
+        name=name[0],
+        title=name[1],
+        looks_for=tuple(_aims(question.objective)),
+        success=tuple(_demands(question.objective)),
+        space=space,
+        candidates="candidates" if rows else "compositions",
+        instruments=players,
+        samples=None if samples is None else int(samples),
+        batches=batches,
+        weeks=numbers.get("max_weeks"),
+        euro=numbers.get("euro"),
+        euro_for_samples=None if sample is None or samples is None else sample * samples,
+    )
+
+
+def _aims(objective: Objective) -> list[str]:
+    told = []
+    for aim in objective.aims:
+        worth = aim.worth
+        if isinstance(worth, Peak):
+            told.append(f"{aim.property} near {worth.at:g}, within about {worth.width:g}")
+        elif isinstance(worth, Ramp):
+            told.append(f"{aim.property} from {worth.zero:g} (worth nothing) to {worth.one:g}")
+        elif isinstance(worth, Decay):
+            told.append(f"little {aim.property} (a rate of {worth.rate:g})")
+        else:
+            told.append(f"{'the least' if isinstance(worth, Less) else 'the most'} {aim.property}")
+    return told
+
+
+def _demands(objective: Objective) -> list[str]:
+    return [
+        f"{d.property} {d.at:g} ± {d.by:g}" if isinstance(d, Within)
+        else f"{d.property} {'≥' if d.kind == 'at-least' else '≤'} {d.limit:g}"
+        for d in objective.success
+    ]  # fmt: skip
 
 
 def _players(campaign: CampaignFile) -> dict[str, str]:
     instruments, laboratory = campaign.instruments, campaign.laboratory
     furnace = f"{instruments.synthesis.value}{', simulated behind it' if instruments.simulate_furnace else ''}"
     return {
-        **{f.name: f"{furnace}, {f.capacity} vials at once" for f in laboratory.furnaces},
-        laboratory.diffractometer: instruments.diffraction.value,
+        **{f.name: f"furnace for {f.capacity} vials, {furnace}" for f in laboratory.furnaces},
+        laboratory.diffractometer: f"diffractometer, {instruments.diffraction.value}",
         "reviews": "a simulated policy",
     }
 
@@ -152,30 +168,53 @@ def check_campaign(name: str, *, as_json: bool) -> int:
     Raises:
         CampaignFileError: it cannot be read; every mistake is named.
     """
-    told = tell(load_campaign(name))
+    path = Path(name)
+    asks = name not in shipped() and path.is_file() and states_a_question(path)
+    told = tell_question(read_campaign(path), path.parent) if asks else tell(load_campaign(name))
     if as_json:
         sys.stdout.write(json.dumps(asdict(told), ensure_ascii=False) + "\n")
     else:
         _print(told)
-    return 0 if told.allowed else FOUND_WANTING
+        if asks:
+            words = "It is read and checked only: this Athanor runs files with a [goal] (see athanor campaigns)."
+            Console().print(words, markup=False)
+    return 0 if told.space.allowed else FOUND_WANTING
 
 
 def _print(told: Told) -> None:
     console, table = Console(), Table(box=None, show_header=False, pad_edge=False)
     table.add_row("campaign", f"{told.name}: {told.title}")
-    table.add_row("space", f"{told.compositions:,} compositions, {told.settings:,} ways to make each")
-    share = f"{told.allowed:.0%}" if told.allowed else "none"
-    table.add_row("allowed", f"{share} of {told.drawn:,} drawn at random")
-    for name, broken in told.broken.items():
+    table.add_row("looks for", "; ".join(told.looks_for))
+    if told.success:
+        table.add_row("success", "; ".join(told.success))
+    space = told.space
+    ways = f", {_many(space.settings)} ways to make each" if space.settings != 1 else ""
+    table.add_row("space", f"{_many(space.compositions)} {told.candidates}{ways}")
+    share = f"{space.allowed:.0%}" if space.allowed else "none"
+    table.add_row("allowed", f"{share} of {space.drawn:,} drawn at random")
+    for name, broken in space.broken.items():
         table.add_row("", f"{broken:.0%} break {name}")
+    for name in space.unseen:
+        table.add_row("", f"not looked at: {name}")
     for name, player in told.instruments.items():
         table.add_row(name, player)
-    few = f"{told.samples} samples in {told.batches} batches" if told.samples else "no samples: it only listens"
-    table.add_row("takes", few)
-    if told.samples:
-        table.add_row("", f"about {told.days:.0f} days of firing, if each batch waits for the one before")
-        table.add_row("", f"{told.max_days:.0f} days on the lab's clock at most")
+    table.add_row("takes", "; ".join(_takes(told)))
     console.print(table, highlight=False)
+
+
+def _takes(told: Told) -> list[str]:
+    if told.samples == 0:
+        return ["no samples: it only listens"]
+    batches = "" if told.batches is None else f" in {told.batches} batches"
+    takes = [] if told.samples is None else [f"{told.samples} samples{batches} at most"]
+    takes += [] if told.weeks is None else [f"{told.weeks:g} weeks on the lab's clock at most"]
+    takes += [] if told.euro is None else [f"{told.euro:,.0f} euro at most"]
+    takes += [] if told.euro_for_samples is None else [f"{told.euro_for_samples:,.0f} of them for the samples"]
+    return takes or ["as long as it is let: no budget is written"]
+
+
+def _many(n: int | None) -> str:
+    return "a continuum of" if n is None else f"{n:,}"
 
 
 def list_campaigns(*, as_json: bool) -> int:

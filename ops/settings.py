@@ -16,6 +16,7 @@ from contracts.campaigns import CampaignPlan
 from contracts.event import Words
 from contracts.wire import Broker
 from ops.errors import CampaignFileError
+from ops.questions.reading import asks_a_question
 from simulators.rates import FaultRates
 
 if TYPE_CHECKING:
@@ -123,6 +124,14 @@ def shipped() -> dict[str, str]:
     }
 
 
+def states_a_question(path: Path) -> bool:
+    """Whether a file states its question, as far as it can be read."""
+    try:
+        return asks_a_question(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+
+
 def load_campaign(name: str, changes: dict[str, dict[str, Any]] | None = None) -> CampaignFile:
     """The campaign of a shipped name, or in a TOML file.
 
@@ -151,6 +160,11 @@ def load_campaign(name: str, changes: dict[str, dict[str, Any]] | None = None) -
     except tomllib.TOMLDecodeError as error:
         raise CampaignFileError(f"Expected TOML in {name}, got a mistake: {error}.") from error
     typed = {(section, key) for section, values in (changes or {}).items() for key in values}
+    if asks_a_question(document):
+        raise CampaignFileError(
+            f"Expected a campaign with a [goal] in {name}, which is what this Athanor runs, got one that states its "
+            "question in [objective]. athanor check reads such files."
+        )
     for section, values in (changes or {}).items():
         if isinstance(there := document.get(section, {}), dict):
             document[section] = {**there, **values}

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from science.crystals.crystal import Crystal, Lattice
+if TYPE_CHECKING:
+    from science.crystals.crystal import Crystal, Lattice
+
 
 Sites = Mapping[str, Mapping[str, float]]
 """A composition: site → species → share of that site."""

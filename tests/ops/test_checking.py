@@ -1,70 +1,84 @@
-"""A campaign is read and told before anything runs: counts are those of whoever writes all compositions down."""
+"""A campaign is read and told before anything runs, whichever form its file has."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from ops.checking import _site, compositions_of_site, tell
+from ops.checking import tell
 from ops.cli import app
 from ops.exits import FOUND_WANTING, UNUSABLE
 from ops.settings import load_campaign, shipped
 from science.constraints.checks import Limits, feasible
 from science.designs import Design
-
-
-def every(elements: tuple[str, ...], parts: int, most: int) -> list[tuple[tuple[str, int], ...]]:
-    """All ways to share parts among at most so many elements, written down one by one."""
-    shares = itertools.product(range(parts + 1), repeat=len(elements))
-    return [
-        tuple((e, n) for e, n in zip(elements, counts, strict=True) if n)
-        for counts in shares
-        if sum(counts) == parts and sum(n > 0 for n in counts) <= most
-    ]
-
-
-@pytest.mark.parametrize(("elements", "parts", "most"), [(3, 12, 3), (4, 12, 3), (1, 5, 4), (5, 4, 2), (3, 1, 3)])
-def test_compositions_are_counted_as_if_they_were_written_down(elements: int, parts: int, most: int) -> None:
-    """The sum of binomials is the length of the list; and each is drawn as often as any other."""
-    names = tuple("ABCDE"[:elements])
-    written = every(names, parts, most)
-    assert compositions_of_site(elements, parts, most) == len(written)
-    dice = random.Random(1)
-    drawn = Counter(_site(names, parts, most, dice) for _ in range(200 * len(written)))
-    assert set(drawn) == set(written)
-    assert all(100 < n < 320 for n in drawn.values())
+from tests.ops.questions.files import ALLOY, PEROVSKITE, TABLE, written
 
 
 def test_the_share_that_is_allowed_is_that_of_the_whole_space() -> None:
-    """Within three standard errors of what it is when every composition of a shipped campaign is asked."""
+    """Within three standard errors of what the planner's own constraints say of every composition there is."""
     campaign = load_campaign("quick")
     space, told = campaign.space, tell(campaign)
     limits = Limits(space.divisor, space.max_species, dict(space.max_fraction), space.tolerance_factor)
     recipe = (1300.0, 12.0, 5.0, 1, 0.0, 6.0, "alumina", "air", "bare", "pellet", "furnace")
-    sites = [every(site, space.divisor, space.max_species) for site in (space.a_site, space.b_site)]
+    sites = []
+    for elements in (space.a_site, space.b_site):
+        counts = itertools.product(range(space.divisor + 1), repeat=len(elements))
+        shares = [
+            tuple((e, n) for e, n in zip(elements, c, strict=True) if n) for c in counts if sum(c) == space.divisor
+        ]
+        sites.append([share for share in shares if len(share) <= space.max_species])
     answers = [feasible(Design(a, b, *recipe), limits) for a, b in itertools.product(*sites)]
-    assert told.compositions == len(answers)
+    assert told.space.compositions == len(answers)
     share = sum(answers) / len(answers)
-    assert abs(told.allowed - share) < 3 * (share * (1 - share) / told.drawn) ** 0.5
+    assert abs(told.space.allowed - share) < 3 * (share * (1 - share) / told.space.drawn) ** 0.5
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_every_shipped_campaign_is_told(name: str) -> None:
-    """Who plays what, how much there is, and what it will take; as text and as JSON."""
+    """What it looks for, who plays what, how much there is, and what it will take; as text and as JSON."""
     told = CliRunner().invoke(app, ["check", name])
     assert told.exit_code == 0, told.output
-    assert "26,390 compositions" in told.output
-    assert "xrd-1" in told.output
+    for words in ("26,390 compositions", "xrd-1", "lattice 4.116 ± 0.003", "not looked at: rule vessel chemistry"):
+        assert words in told.output
     document = json.loads(CliRunner().invoke(app, ["check", name, "--json"]).output)
     assert document["name"] == name
     assert document["samples"] == load_campaign(name).budget.max_samples
-    assert (document["days"] > 1) is (document["samples"] > 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (PEROVSKITE, ("26,390 compositions, 18 ways", "lattice near 4.116", "48 samples at most")),
+        (TABLE, ("3 candidates", "the most toughness", "60 samples in 55 batches at most", "meter, simulated")),
+        (ALLOY, ("5,151 compositions", "2,500 euro at most", "360 of them for the samples", "bench, person")),
+    ],
+)
+def test_a_question_is_told(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    """And it is said that nobody runs it yet; `athanor run` refuses it with a sentence that leads here."""
+    path = written(tmp_path, text)
+    told = CliRunner().invoke(app, ["check", str(path)])
+    assert told.exit_code == 0, told.output
+    output = " ".join(told.output.split())
+    assert all(" ".join(w.split()) in output for w in (*words, "this Athanor runs files with a [goal]"))
+    refused = CliRunner().invoke(app, ["run", str(path), "--out", str(tmp_path / "out")])
+    assert refused.exit_code == UNUSABLE
+    assert "athanor check reads such files" in refused.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_nobody_knows_are_refused(tmp_path: Path) -> None:
+    """A chemistry, a descriptor: exit 2, with the known ones."""
+    for change, told in (
+        (('"perovskite"', '"alchemy"'), "Expected a chemistry (none, perovskite), got 'alchemy'"),
+        (('"tolerance factor"', '"hull distance"'), "expected a descriptor of perovskite (tolerance factor)"),
+    ):
+        answer = CliRunner().invoke(app, ["check", str(written(tmp_path, PEROVSKITE, change))])
+        assert answer.exit_code == UNUSABLE
+        assert told in answer.output
 
 
 def test_an_empty_space_is_found_wanting_with_what_stands_in_the_way(tmp_path: Path) -> None:
@@ -74,7 +88,7 @@ def test_an_empty_space_is_found_wanting_with_what_stands_in_the_way(tmp_path: P
     told = CliRunner().invoke(app, ["check", str(path)])
     assert told.exit_code == FOUND_WANTING
     assert "none of 2,000 drawn at random" in told.output
-    assert "100% break tolerance factor (1.4 to 1.45)" in told.output
+    assert "100% break tolerance factor from 1.4 to 1.45" in told.output
 
 
 def test_a_file_with_mistakes_is_refused_in_a_sentence(tmp_path: Path) -> None:
