@@ -250,18 +250,29 @@ def test_a_crash_anywhere_changes_nothing(
     asyncio.run(_crash(seed, at, stored=stored, lost_acknowledgements=lost_acknowledgements, worn=worn))
 
 
+SEEDS = pytest.mark.parametrize(("seed", "worn"), [(0, False), (1, False), (2, True)])
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("seed", "worn"), [(0, False), (1, False), (2, True)])
-async def test_a_crash_at_each_publication_of_a_campaign_changes_nothing(
-    seed: int,
-    worn: bool,  # noqa: FBT001
-) -> None:
-    """The same for every single publication, before and after it is stored."""
+@SEEDS
+async def test_a_crash_at_a_quarter_of_the_publications_of_a_campaign_changes_nothing(*, seed: int, worn: bool) -> None:
+    """The same for every fourth publication, before and after it is stored; for others with each seed."""
+    await _crash_at_each(seed, worn=worn, first=1 + seed, step=4)
+
+
+@pytest.mark.hours
+@pytest.mark.timeout(3600)
+@SEEDS
+async def test_a_crash_at_each_publication_of_a_campaign_changes_nothing(*, seed: int, worn: bool) -> None:
+    """The same for every single publication."""
+    await _crash_at_each(seed, worn=worn, first=1, step=1)
+
+
+async def _crash_at_each(seed: int, *, worn: bool, first: int, step: int) -> None:
     _, undisturbed = build(seed, worn=worn)
     whole = await undisturbed.live()
     wanted = await undisturbed.payloads()
-    for n in range(1, whole.published + 1):
+    for n in range(first, whole.published + 1, step):
         for stored in (True, False):
             world, lab = build(seed, worn=worn)
             await lab.live(dies_at=n, stored=stored)

@@ -66,9 +66,9 @@ async def test_a_file_of_an_unknown_schema_is_flagged_and_withheld(tmp_path: Pat
 @pytest.mark.slow
 async def test_lost_and_doubled_messages_change_nothing(tmp_path: Path) -> None:
     """With every message struck, each step is done once, and the same is learnt as over a good line, to the letter."""
-    good = await make(tmp_path / "good", CALM, vials=8)
+    good = await make(tmp_path / "good", CALM, vials=4)
     for fault in ("lost_message", "doubled_message"):
-        bad = await make(tmp_path / fault, CALM.model_copy(update={fault: 1.0}), vials=8)
+        bad = await make(tmp_path / fault, CALM.model_copy(update={fault: 1.0}), vials=4)
         for kind in (StepCompleted, PatternMeasured, ObservationRecorded, ObservationWithheld, SampleLost):
             assert bad.of(kind) == good.of(kind)
         assert set(fates(bad, fault)) == {Fate.HARMLESS}
@@ -92,27 +92,31 @@ MISSED = {"misweigh": 4, "dirty_crucible": 1, "swapped_vials": 2, "displaced_hol
 """Silent fault → how many of a hundred may be missed."""
 
 
-async def few_are_missed(folder: Path, fault: str, vials: int) -> None:
-    """Strikes every vial with a fault: four in five are struck, and few of those missed."""
+async def struck_by(folder: Path, fault: str, vials: int) -> dict[Fate, int]:
+    """The fates of a fault that strikes every vial that it can."""
     made = await make(folder, CALM.model_copy(update={fault: 1.0}), vials=vials)
     struck = fates(made, fault)
-    assert sum(struck.values()) > 0.8 * vials
-    assert struck.get(Fate.MISSED, 0) <= max(1, MISSED[fault] * vials / 100)
     assert Fate.OPEN not in struck
+    return struck
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", MISSED)
-async def test_of_a_score_of_silent_faults_one_is_missed_at_most(tmp_path: Path, fault: str) -> None:
+async def test_of_a_few_silent_faults_one_is_missed_at_most(tmp_path: Path, fault: str) -> None:
     """What no log shows is found by scales, bar code or fit, or does no harm."""
-    await few_are_missed(tmp_path, fault, 20)
+    vials = 20 if fault == "dirty_crucible" else 8  # it is dirty from the second firing on
+    struck = await struck_by(tmp_path, fault, vials)
+    assert sum(struck.values()) >= 6
+    assert struck.get(Fate.MISSED, 0) <= 1
 
 
 @pytest.mark.hours
 @pytest.mark.parametrize("fault", MISSED)
 async def test_of_a_hundred_silent_faults_few_are_missed(tmp_path: Path, fault: str) -> None:
     """The same with more of them: all but a few in a hundred."""
-    await few_are_missed(tmp_path, fault, 100)
+    struck = await struck_by(tmp_path, fault, 100)
+    assert sum(struck.values()) > 80
+    assert struck.get(Fate.MISSED, 0) <= MISSED[fault]
 
 
 @pytest.mark.hours

@@ -128,4 +128,4 @@ def test_a_space_without_feasible_candidates_ends_with_a_reason(tmp_path: Path) 
     assert answer.returncode == 1
     told = json.loads(answer.stdout.splitlines()[-1])
     assert told["samples"] == 0
-    assert "feasible" in told["finished"]
+    assert "100% break charge balance" in told["finished"]
