@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from science.chemistry.chemistry import Chemistry, Doubt, Phase, Reading, Value
-from science.crystals.crystal import Lattice
+
+if TYPE_CHECKING:
+    from science.crystals.crystal import Lattice
 
 
 def named(phases: Sequence[Phase], wanted: str) -> Phase | Doubt:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from science.chemistry.perovskite.ions import expected_lattice
-from science.crystals.crystal import Lattice
 from science.crystals.errors import FormulaError
 from science.crystals.formula import amounts
-from science.crystals.phase_facts import load_phase_facts
+
+if TYPE_CHECKING:
+    from science.crystals.crystal import Lattice
 
 FORMULA_UNITS = {221: 1, 99: 1, 140: 4, 62: 4, 167: 6}
 """Space group of a perovskite → formula units in its conventional cell."""
 CUBICITY = {221: 1.0, 140: 0.6, 99: 0.5, 62: 0.25, 167: 0.25}
 """How close to cubic each symmetry is, as the objective counts it."""
 OXOANIONS = frozenset({"B", "C", "N", "P", "S", "Se", "Cl", "Br", "I"})
-"""Elements that form an anion with three oxygens, as in aragonite and calcite: and share groups with perovskites."""
+"""Elements that form an anion with three oxygens; such salts have groups of perovskites, too."""
 STOICHIOMETRIC = 0.1
 """Cations per three oxygens may depart from two by so much: vacancies, and shares rounded to three places."""
 
@@ -69,6 +71,8 @@ def relative_error(lattice: Lattice, errors: Sequence[float]) -> float:
 
 @cache
 def _end_members() -> dict[str, float]:
+    from science.crystals.phase_facts import load_phase_facts  # only now: names are told without numerics
+
     known: dict[str, float] = {}
     for fact in load_phase_facts():
         if fact.role == "target" and fact.number in FORMULA_UNITS and fact.id != "BaTiO3_c":
