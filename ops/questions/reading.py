@@ -14,6 +14,7 @@ from ops.questions.compositions import KINDS, composition_in
 from ops.questions.pages import Mistakes, Page
 from ops.questions.parts import constraints_in, objective_in, properties_in, settings_in
 from ops.questions.players import Player, players_in
+from simulators.rates import FaultRates
 
 SECTIONS = {
     "planner": ("strategy", "initial", "batch", "pool", "known", "replicates"),
@@ -130,7 +131,7 @@ def campaign_in(document: Mapping[str, Any], path: Path) -> Campaign:
     constraints = constraints_in(top.page("constraints"))
     sections = {section: _section(top.page(section), keys, path.parent) for section, keys in SECTIONS.items()}
     prices = _prices(top.page("prices"), {p.name for p in players})
-    top.take("simulation")
+    _faults(top.page("simulation"))
     top.done()
     question = {
         "chemistry": chemistry or "none", "family": family or "all", "route": route or "none", "space": space,
@@ -169,6 +170,21 @@ def _section(page: Page, keys: tuple[str, ...], folder: Path) -> dict[str, Any]:
             found[key] = number
     page.done()
     return {key: value for key, value in found.items() if value not in (None, "")}
+
+
+def _faults(page: Page) -> None:
+    """How often what goes wrong in a simulated lab is said in numbers that make sense."""
+    told = page.take("faults", {})
+    page.done()
+    if isinstance(told, dict):
+        if unknown := sorted(set(told) - set(FaultRates.model_fields)):
+            page.wrong(
+                "faults", f"expected faults that are known ({', '.join(FaultRates.model_fields)}), got {unknown[0]}"
+            )
+        else:
+            page.made("faults", lambda: FaultRates.model_validate(told))
+    else:
+        page.wrong("faults", "expected a table of faults and how often they strike")
 
 
 def _prices(page: Page, instruments: set[str]) -> dict[str, Any]:
