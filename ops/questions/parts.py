@@ -99,9 +99,7 @@ def _property(page: Page, name: str, kinds: dict[str, str]) -> Property | None:
     instrument, phase = page.text("from"), page.text("phase")
     reading = page.text("read", name)
     if page.take("estimates") is not None:
-        page.wrong(
-            "estimates", "expected none: cheaper estimates cannot be used yet, leave them out"
-        )
+        page.wrong("estimates", "expected none: cheaper estimates cannot be used yet, leave them out")
     document: dict[str, Any] = {"name": name, "unit": page.text("unit", "1"), "symbol": page.text("symbol")}
     document |= {"digits": page.whole("digits", 3), "repeats": page.whole("repeats", 1)}
     document |= {key: page.number(key) for key in ("low", "high", "max_su", "max_width")}
