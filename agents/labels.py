@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.designs import design_of
+from agents.problems import objective_of
 from contracts.campaigns import CampaignPlan
 from contracts.diffraction import (
     Analysis,
@@ -97,22 +98,22 @@ def label_of(
     """
     import numpy as np
 
-    from science.acquisition.objective import Objective
     from science.chemistry.perovskite.cells import CUBICITY
     from science.chemistry.perovskite.readings import unevenness
 
     wanted = wanted_phase(event.analysis)
     family = design_of(made.composition, made.recipe).family
-    lattice = fraction = cubicity = uneven = None
+    objective = objective_of(plan)
+    values: dict[str, float] = {}
     utility = 0.0
     if wanted is not None and wanted.pseudo_cubic is not None:
-        lattice, fraction = wanted.pseudo_cubic, wanted.weight_fraction
-        cubicity = CUBICITY[wanted.space_group]
-        uneven = unevenness(wanted.microstrain or 0.0)
-        objective = Objective(plan.goal.lattice, plan.goal.lattice_scale)
-        values = (np.array(v) for v in (lattice, fraction, cubicity, uneven))
-        utility = float(np.clip(objective.utility(*values), 0, 1))
-    near = lattice is not None and abs(lattice - plan.goal.lattice) <= plan.goal.lattice_tolerance
+        values = {
+            "lattice": wanted.pseudo_cubic,
+            "phase_fraction": wanted.weight_fraction,
+            "cubicity": CUBICITY[wanted.space_group],
+            "heterogeneity": unevenness(wanted.microstrain or 0.0),
+        }
+        utility = float(np.clip(objective.utility({name: np.array(v) for name, v in values.items()}), 0, 1))
     return ObservationRecorded(
         sample_id=event.sample_id,
         candidate_id=made.candidate_id,
@@ -120,12 +121,12 @@ def label_of(
         measurement_id=event.measurement_id,
         composition=made.composition,
         family=family,
-        lattice=lattice,
-        phase_fraction=fraction or 0.0,
-        cubicity=cubicity,
-        heterogeneity=uneven,
+        lattice=values.get("lattice"),
+        phase_fraction=values.get("phase_fraction", 0.0),
+        cubicity=values.get("cubicity"),
+        heterogeneity=values.get("heterogeneity"),
         utility=utility,
-        success=bool(near and cubicity == 1.0 and (fraction or 0.0) >= plan.goal.min_phase_fraction),
+        success=objective.met(values),
     )
 
 

@@ -15,6 +15,7 @@ from agents.agent import folds, on
 from agents.candidate_book import VIALS, Fate, KeepsBook
 from agents.designs import composition_of, design_of, recipe_of, space_of
 from agents.planner_memory import Learnt, PlannerMemory, Proposed, Stage
+from agents.problems import objective_of
 from contracts.campaigns import (
     CampaignFinished,
     CampaignPaused,
@@ -212,7 +213,6 @@ class Planner(KeepsBook[PlannerMemory]):
         return None
 
     async def _propose(self, plan: CampaignPlan) -> AsyncIterator[Event]:
-        from science.acquisition.objective import Objective
         from science.acquisition.tasks import Brief, draw, suggest
         from science.constraints.checks import check
 
@@ -229,7 +229,7 @@ class Planner(KeepsBook[PlannerMemory]):
             barred=frozenset(design_of(p.composition, p.recipe) for p in memory.proposed.values()),
             near=tuple(design_of(p.composition, p.recipe) for p in best_first if p.utility),
             best=memory.best.utility if memory.best else 0.0,
-            objective=Objective(plan.goal.lattice, plan.goal.lattice_scale),
+            objective=objective_of(plan),
         )
         if plan.planner.strategy is Strategy.RANDOM:
             suggestions, pool_size = await self.compute(draw, brief)

@@ -13,12 +13,13 @@ on 40 labels takes a third of a CPU second.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from science.acquisition.objective import HETEROGENEITY_WEIGHT, Array, Objective
+from science.acquisition.objective import Array, Objective
 from science.chemistry.chemistry import Prior
 from science.generation.pool import Pool
 from science.surrogate.dataset import COMPONENTS
@@ -77,7 +78,7 @@ def rank(
     features = pool.features()
     predicted = model.predict(pool.designs)
     models = ModelListGP(*(model.components[name].process for name in COMPONENTS))
-    worth = composite(objective, model.components["lattice"].prior)
+    worth = composite(objective, {name: model.components[name].prior for name in COMPONENTS})
     acquisition = qLogExpectedImprovement(
         models, best, SobolQMCNormalSampler(torch.Size([DRAWS]), seed=seed), worth, tau_max=SHARPNESS
     )
@@ -98,21 +99,20 @@ def rank(
     )
 
 
-def composite(objective: Objective, prior: Prior) -> GenericMCObjective:
+def composite(objective: Objective, priors: Mapping[str, Prior]) -> GenericMCObjective:
     """The objective as BoTorch takes it: samples of the components ``(…, q, m)`` to utilities ``(…, q)``.
 
-    Components come in the order of `COMPONENTS`; the lattice as a departure from its prior, for which the
-    designs themselves ``(…, q, d)`` come along.
+    Args:
+        objective: what is looked for.
+        priors: component → what is expected of it, in the order of the samples. They are departures from it, for
+            which the designs themselves ``(…, q, d)`` come along.
     """
-    import torch
     from botorch.acquisition.objective import GenericMCObjective
 
     def utility(samples: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
-        departure, fraction, cubicity, heterogeneity = samples.unbind(-1)
-        off = (departure + prior(X) - objective.lattice) / objective.scale
-        amount = ((fraction - 0.5) / 0.5).clamp(0, 1)
-        even = torch.exp(-HETEROGENEITY_WEIGHT * heterogeneity.clamp_min(0))
-        return amount * torch.exp(-0.5 * off**2) * cubicity.clamp(0, 1) * even
+        departures = zip(priors.items(), samples.unbind(-1), strict=True)
+        found: torch.Tensor = objective.utility({name: off + prior(X) for (name, prior), off in departures})
+        return found
 
     return GenericMCObjective(utility)
 
@@ -121,8 +121,9 @@ def _marginal(predicted: dict[str, tuple[Array, Array]], objective: Objective, b
     """Expected improvement of each design by itself, ``(n,)``; ties are broken by expected utility."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((len(COMPONENTS), 64, 1))
-    draws = [predicted[name][0] + predicted[name][1] * noise[k] for k, name in enumerate(COMPONENTS)]
-    utility = objective.utility(*draws)
+    utility = objective.utility(
+        {name: predicted[name][0] + predicted[name][1] * noise[k] for k, name in enumerate(COMPONENTS)}
+    )
     return np.asarray(np.maximum(utility - best, 0).mean(0) + 1e-3 * utility.mean(0))
 
 

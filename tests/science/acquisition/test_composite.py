@@ -11,16 +11,14 @@ import pytest
 import torch
 from botorch.acquisition import logei
 
-from science.acquisition.composite import SHORTLIST, Objective, Ranked, _shortlist, rank
+from science.acquisition.composite import SHORTLIST, Ranked, _shortlist, rank
 from science.designs import Design
 from science.generation.pool import Pool, feasible_pool
 from science.surrogate.components import ComponentModel, fit_components
 from science.surrogate.dataset import COMPONENTS, Dataset
 from science.surrogate.prior import prior_of
 from tests.science.generation.spaces import LIMITS, SPACE, design
-from tests.science.surrogate.labels import PRIORS, drawn, fitted, labelled, truth
-
-OBJECTIVE = Objective(lattice=4.116, scale=0.01)
+from tests.science.surrogate.labels import OBJECTIVE, PRIORS, drawn, fitted, labelled, truth
 
 
 @cache
@@ -30,15 +28,16 @@ def pool(count: int = 300, seed: int = 0) -> Pool:
 
 def utility(d: Design) -> float:
     found = truth(d)
-    return 0.0 if np.isnan(found[0]) else float(OBJECTIVE.utility(*(np.array(v) for v in found)))
+    values = {name: np.array(v) for name, v in zip(COMPONENTS, found, strict=True)}
+    return 0.0 if np.isnan(found[0]) else float(OBJECTIVE.utility(values))
 
 
 def expected_improvement(model: ComponentModel, designs: tuple[Design, ...], best: float) -> np.ndarray:
     """Of each design by itself, by plain Monte Carlo with many draws: the peer of the ranking."""
     rng = np.random.default_rng(1)
     predicted = model.predict(designs)
-    draws = [mean + sd * rng.standard_normal((8_000, 1)) for mean, sd in (predicted[n] for n in COMPONENTS)]
-    return np.maximum(OBJECTIVE.utility(*draws) - best, 0).mean(0)
+    draws = {n: predicted[n][0] + predicted[n][1] * rng.standard_normal((8_000, 1)) for n in COMPONENTS}
+    return np.maximum(OBJECTIVE.utility(draws) - best, 0).mean(0)
 
 
 def test_the_first_choice_has_the_highest_expected_improvement_of_the_whole_pool() -> None:
@@ -93,13 +92,13 @@ def test_scores_are_what_each_adds() -> None:
     found = rank(pool(), model, OBJECTIVE, 4, 0.1, seed=3)
     batch = np.array([pool().designs[r.index].features() for r in found])
     rng = np.random.default_rng(0)
-    draws = []
+    draws = {}
     for name, component in model.components.items():
         with torch.no_grad():
             posterior = component.process.posterior(torch.as_tensor(batch))
         mean, covariance = posterior.mean[:, 0].numpy(), posterior.distribution.covariance_matrix.numpy()
-        draws.append(rng.multivariate_normal(mean, covariance, size=20_000) + prior_of(PRIORS, name)(batch))
-    joint = np.maximum(OBJECTIVE.utility(*draws).max(1) - 0.1, 0).mean()
+        draws[name] = rng.multivariate_normal(mean, covariance, size=20_000) + prior_of(PRIORS, name)(batch)
+    joint = np.maximum(OBJECTIVE.utility(draws).max(1) - 0.1, 0).mean()
     assert sum(r.score for r in found) == pytest.approx(joint, rel=0.1)
     assert all(r.score >= 0 for r in found)
     for few in (1, 2, 3):

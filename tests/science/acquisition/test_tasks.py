@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from science.acquisition import tasks
-from science.acquisition.objective import Objective
 from science.acquisition.tasks import Brief, Trained, draw, judge, suggest, train
 from science.constraints.checks import feasible
 from science.generation.errors import EmptyPoolError
@@ -24,12 +23,10 @@ from science.surrogate.dataset import Dataset
 from science.surrogate.errors import ArtefactError, SurrogateError
 from science.trust.model import TrustModel
 from tests.science.generation.spaces import LIMITS, SPACE
-from tests.science.surrogate.labels import PRIORS, drawn, labelled
+from tests.science.surrogate.labels import OBJECTIVE, PRIORS, drawn, labelled
 from tests.science.trust.trained import LIMITS as DEMANDS
 
-BRIEF = Brief(
-    space=SPACE, pool=300, count=4, seed=11, barred=frozenset(), near=(), best=0.1, objective=Objective(4.116, 0.01)
-)
+BRIEF = Brief(space=SPACE, pool=300, count=4, seed=11, barred=frozenset(), near=(), best=0.1, objective=OBJECTIVE)
 
 
 @cache

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from science.acquisition.objective import Aim, Decay, Objective, Peak, Ramp
 from science.chemistry.perovskite.cells import vegard
 from science.chemistry.perovskite.chemistry import PEROVSKITE
 from science.designs import Design
@@ -18,6 +19,15 @@ from tests.science.generation.spaces import SPACE
 NAN = float("nan")
 PRIORS = PEROVSKITE.priors
 """What these models expect before any measurement."""
+OBJECTIVE = Objective(
+    (
+        Aim("phase_fraction", Ramp(zero=0.5, one=1.0)),
+        Aim("lattice", Peak(at=4.116, width=0.01)),
+        Aim("cubicity", Ramp(zero=0.0, one=1.0)),
+        Aim("heterogeneity", Decay(2.0)),
+    )
+)
+"""What is looked for among them."""
 
 
 def truth(d: Design) -> tuple[float, float, float, float]:
