@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.designs import design_of
-from agents.problems import objective_of
+from agents.problems import problem_of
 from contracts.campaigns import CampaignPlan
 from contracts.diffraction import (
     Analysis,
@@ -102,8 +102,7 @@ def label_of(
     from science.chemistry.perovskite.readings import unevenness
 
     wanted = wanted_phase(event.analysis)
-    family = design_of(made.composition, made.recipe).family
-    objective = objective_of(plan)
+    problem = problem_of(plan)
     values: dict[str, float] = {}
     utility = 0.0
     if wanted is not None and wanted.pseudo_cubic is not None:
@@ -113,20 +112,20 @@ def label_of(
             "cubicity": CUBICITY[wanted.space_group],
             "heterogeneity": unevenness(wanted.microstrain or 0.0),
         }
-        utility = float(np.clip(objective.utility({name: np.array(v) for name, v in values.items()}), 0, 1))
+        utility = float(np.clip(problem.objective.utility({name: np.array(v) for name, v in values.items()}), 0, 1))
     return ObservationRecorded(
         sample_id=event.sample_id,
         candidate_id=made.candidate_id,
         batch_id=batch_id,
         measurement_id=event.measurement_id,
         composition=made.composition,
-        family=family,
+        family=problem.family_of(design_of(made.composition, made.recipe).sites),
         lattice=values.get("lattice"),
         phase_fraction=values.get("phase_fraction", 0.0),
         cubicity=values.get("cubicity"),
         heterogeneity=values.get("heterogeneity"),
         utility=utility,
-        success=objective.met(values),
+        success=problem.objective.met(values),
     )
 
 

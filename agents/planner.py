@@ -15,7 +15,7 @@ from agents.agent import folds, on
 from agents.candidate_book import VIALS, Fate, KeepsBook
 from agents.designs import composition_of, design_of, recipe_of, space_of
 from agents.planner_memory import Learnt, PlannerMemory, Proposed, Stage
-from agents.problems import objective_of
+from agents.problems import problem_of
 from contracts.campaigns import (
     CampaignFinished,
     CampaignPaused,
@@ -229,7 +229,7 @@ class Planner(KeepsBook[PlannerMemory]):
             barred=frozenset(design_of(p.composition, p.recipe) for p in memory.proposed.values()),
             near=tuple(design_of(p.composition, p.recipe) for p in best_first if p.utility),
             best=memory.best.utility if memory.best else 0.0,
-            objective=objective_of(plan),
+            problem=problem_of(plan),
         )
         if plan.planner.strategy is Strategy.RANDOM:
             suggestions, pool_size = await self.compute(draw, brief)
@@ -246,7 +246,7 @@ class Planner(KeepsBook[PlannerMemory]):
                 batch_size=len(suggestions),
                 rank=rank,
                 composition=composition_of(design),
-                family=design.family,
+                family=brief.problem.family_of(design.sites),
                 recipe=recipe_of(design, plan),
                 origin=_origin(plan, ranked=suggestion.score is not None),
                 score=suggestion.score,

@@ -1,13 +1,37 @@
-"""Where a plan's question meets what science can work on: names of properties, and what they are worth."""
+"""Where a plan's question meets what science can work on: what is measured, what it is worth, who groups candidates."""
 
 from __future__ import annotations
 
 from contracts.campaigns import CampaignPlan
-from science.acquisition.objective import Aim, AtLeast, Decay, Objective, Peak, Ramp, Within
+from science.chemistry.known import ASSUMED
+from science.designs import BOUNDS, FEATURES
+from science.objective import Aim, AtLeast, Decay, Objective, Peak, Ramp, Within
+from science.problem import Column, Measured, Problem
+
+COLUMNS = tuple(
+    Column(name, float(low), float(high)) for name, low, high in zip(FEATURES, BOUNDS[0], BOUNDS[1], strict=True)
+)
 
 
-def objective_of(plan: CampaignPlan) -> Objective:
-    """What a campaign looks for: enough of the phase, with the lattice, cubic and even."""
+def problem_of(plan: CampaignPlan) -> Problem:
+    """What a campaign asks: as long as plans name no properties, always about the same four."""
+    trust = plan.trust
+    return Problem(
+        chemistry=ASSUMED,
+        properties=(
+            Measured("lattice", "Angstrom", trust.max_width_lattice, prior="lattice"),
+            Measured("phase_fraction", max_width=trust.max_width_phase_fraction),
+            Measured("cubicity"),
+            Measured("heterogeneity"),
+        ),
+        objective=_objective_of(plan),
+        family="b-site majority",
+        columns=COLUMNS,
+    )
+
+
+def _objective_of(plan: CampaignPlan) -> Objective:
+    """Enough of the phase, with the lattice, cubic and even."""
     goal = plan.goal
     return Objective(
         aims=(

@@ -10,6 +10,7 @@ from pydantic import Field
 from agents.agent import folds, on
 from agents.candidate_book import CandidateBook, KeepsBook
 from agents.labels import doubt_about, found_off, label_of, row_of
+from agents.problems import problem_of
 from agents.triaging import shows
 from contracts.campaigns import CampaignPlan, CampaignStarted
 from contracts.diffraction import (
@@ -32,8 +33,6 @@ from contracts.learning import (
 from contracts.planning import BatchClosed, ModelRef
 from contracts.scheduling import RunScheduled
 from contracts.synthesis import FurnaceCalibrated, SampleSynthesised
-
-UNITS = {"mae lattice": "Angstrom", "mae phase_fraction": "1"}
 
 
 class RetrainerMemory(CandidateBook):
@@ -202,12 +201,12 @@ class Retrainer(KeepsBook[RetrainerMemory]):
         from science.surrogate.errors import SurrogateError
 
         dataset = Dataset(tuple(row_of(label, self.memory.made[label.sample_id]) for label in self.memory.labels))
-        content = dataset.to_bytes()
+        content, problem = dataset.to_bytes(), problem_of(plan)
         number = self.memory.models + 1
         name = f"m-{number:04d}"
         snapshot = await self.bench.keep(content, DATASET, f"dataset-{number:04d}.json")
         try:
-            trained = await self.compute(train, content, plan.trust.ood_percentile)
+            trained = await self.compute(train, content, problem, plan.trust.ood_percentile)
         except SurrogateError as error:
             yield ModelRejected(
                 model_id=name,
@@ -217,8 +216,9 @@ class Retrainer(KeepsBook[RetrainerMemory]):
                 metrics=(),
             )
             return
+        units = {f"mae {p.name}": p.unit for p in problem.properties}
         metrics = tuple(
-            Metric(name=n, value=v, unit=UNITS.get(n, "1")) for n, v in trained.metrics.items() if math.isfinite(v)
+            Metric(name=n, value=v, unit=units.get(n, "1")) for n, v in trained.metrics.items() if math.isfinite(v)
         )
         if len(metrics) < len(trained.metrics):
             yield ModelRejected(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agents.agent import Agent, folds, on
 from agents.designs import design_of
 from agents.memory import Memory
+from agents.problems import problem_of
 from contracts.campaigns import CampaignPlan, CampaignStarted
 from contracts.event import Event
 from contracts.learning import ModelReleased
@@ -86,12 +87,11 @@ class TrustAuditor(Agent[AuditorMemory]):
 
     async def _assess(self, event: CandidateProposed, plan: CampaignPlan, released: ModelReleased) -> Assessment:
         from science.acquisition.tasks import judge
-        from science.trust.gate import GateLimits
 
         model = await self.bench.fetch(released.artifact)
         trust = await self.bench.fetch(released.trust_artifact)
-        limits = GateLimits(plan.trust.alpha, _widths(plan))
-        return await self.compute(judge, design_of(event.composition, event.recipe), model, trust, limits)
+        design = design_of(event.composition, event.recipe)
+        return await self.compute(judge, design, problem_of(plan), model, trust, plan.trust.alpha)
 
     @staticmethod
     def _tell(event: CandidateProposed, *, hard: bool, decision: DecisionRecord) -> Event:
@@ -118,10 +118,6 @@ def _doubted(assessment: Assessment) -> Assessment:
         return assessment
     outcome = "escalated" if assessment.outcome == "cleared" else assessment.outcome
     return replace(assessment, outcome=outcome, reasons=(*assessment.reasons, f"no number for {', '.join(lost)}"))
-
-
-def _widths(plan: CampaignPlan) -> dict[str, float]:
-    return {"lattice": plan.trust.max_width_lattice, "phase_fraction": plan.trust.max_width_phase_fraction}
 
 
 def _constraint(event: CandidateProposed) -> str:
@@ -170,7 +166,7 @@ def _no_model(event: CandidateProposed, plan: CampaignPlan) -> DecisionRecord:
                 upper=None,
                 max_width=width,
             )
-            for name, width in _widths(plan).items()
+            for name, width in problem_of(plan).widths.items()
         ),
         ood=(),
         votes=0,
@@ -190,7 +186,7 @@ def _record(
     event: CandidateProposed, plan: CampaignPlan, released: ModelReleased, assessment: Assessment
 ) -> DecisionRecord:
     outcome = OUTCOMES[assessment.outcome]
-    widths = _widths(plan)
+    widths = problem_of(plan).widths
     return DecisionRecord(
         outcome=outcome,
         rank=event.rank,

@@ -78,6 +78,11 @@ class Design:
         return {e: n / total for e, n in self.b_site}
 
     @property
+    def sites(self) -> dict[str, dict[str, float]]:
+        """Site → element → share of that site."""
+        return {"A": self.a_fractions, "B": self.b_fractions}
+
+    @property
     def family(self) -> str:
         """Chemistry family."""
         return family(self.a_fractions, self.b_fractions)

@@ -13,16 +13,14 @@ on 40 labels takes a third of a CPU second.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from science.acquisition.objective import Array, Objective
-from science.chemistry.chemistry import Prior
 from science.generation.pool import Pool
-from science.surrogate.dataset import COMPONENTS
+from science.problem import Problem
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +28,7 @@ if TYPE_CHECKING:
 
     from science.surrogate.components import ComponentModel
 
-__all__ = ["Objective", "Ranked", "composite", "rank"]
-
+Array = NDArray[np.float64]
 DRAWS = 512
 """Quasi-random draws of the components, a power of two as Sobol's sequence wants it."""
 SHARPNESS = 1e-6
@@ -56,15 +53,13 @@ class Ranked:
     predictions: dict[str, tuple[float, float]]
 
 
-def rank(
-    pool: Pool, model: ComponentModel, objective: Objective, count: int, best: float, seed: int
-) -> tuple[Ranked, ...]:
+def rank(pool: Pool, model: ComponentModel, problem: Problem, count: int, best: float, seed: int) -> tuple[Ranked, ...]:
     """The `count` designs that together promise most; the same to the last bit for the same seed.
 
     Args:
         pool: feasible designs.
         model: fitted components.
-        objective: what is looked for.
+        problem: that they were fitted for; says what is looked for.
         count: size of the batch.
         best: highest utility measured so far.
         seed: of the Monte-Carlo draws.
@@ -77,12 +72,12 @@ def rank(
     torch.set_num_threads(1)
     features = pool.features()
     predicted = model.predict(pool.designs)
-    models = ModelListGP(*(model.components[name].process for name in COMPONENTS))
-    worth = composite(objective, {name: model.components[name].prior for name in COMPONENTS})
+    models = ModelListGP(*(model.components[name].process for name in problem.names))
+    worth = composite(problem)
     acquisition = qLogExpectedImprovement(
         models, best, SobolQMCNormalSampler(torch.Size([DRAWS]), seed=seed), worth, tau_max=SHARPNESS
     )
-    left = list(map(int, _shortlist(features, _marginal(predicted, objective, best, seed))))
+    left = list(map(int, _shortlist(features, _marginal(predicted, problem, best, seed))))
     chosen: list[int] = []
     with torch.no_grad():
         while left and len(chosen) < count:
@@ -99,30 +94,29 @@ def rank(
     )
 
 
-def composite(objective: Objective, priors: Mapping[str, Prior]) -> GenericMCObjective:
+def composite(problem: Problem) -> GenericMCObjective:
     """The objective as BoTorch takes it: samples of the components ``(…, q, m)`` to utilities ``(…, q)``.
 
-    Args:
-        objective: what is looked for.
-        priors: component → what is expected of it, in the order of the samples. They are departures from it, for
-            which the designs themselves ``(…, q, d)`` come along.
+    Samples are departures from what is expected of each, for which the designs themselves ``(…, q, d)`` come along.
     """
     from botorch.acquisition.objective import GenericMCObjective
 
+    priors = {name: problem.prior(name) for name in problem.names}
+
     def utility(samples: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
         departures = zip(priors.items(), samples.unbind(-1), strict=True)
-        found: torch.Tensor = objective.utility({name: off + prior(X) for (name, prior), off in departures})
+        found: torch.Tensor = problem.objective.utility({name: off + prior(X) for (name, prior), off in departures})
         return found
 
     return GenericMCObjective(utility)
 
 
-def _marginal(predicted: dict[str, tuple[Array, Array]], objective: Objective, best: float, seed: int) -> Array:
+def _marginal(predicted: dict[str, tuple[Array, Array]], problem: Problem, best: float, seed: int) -> Array:
     """Expected improvement of each design by itself, ``(n,)``; ties are broken by expected utility."""
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((len(COMPONENTS), 64, 1))
-    utility = objective.utility(
-        {name: predicted[name][0] + predicted[name][1] * noise[k] for k, name in enumerate(COMPONENTS)}
+    noise = rng.standard_normal((len(problem.names), 64, 1))
+    utility = problem.objective.utility(
+        {name: predicted[name][0] + predicted[name][1] * noise[k] for k, name in enumerate(problem.names)}
     )
     return np.asarray(np.maximum(utility - best, 0).mean(0) + 1e-3 * utility.mean(0))
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from science.acquisition.objective import Objective
-from science.acquisition.training import Trained, priors, training
+from science.acquisition.training import Trained, training
 from science.designs import Design
 from science.generation.pool import Space, feasible_pool, spread
 from science.pieces import Divisible, Rounds
+from science.problem import Problem
 
 if TYPE_CHECKING:
     from science.surrogate.components import ComponentModel
-    from science.trust.gate import Assessment, GateLimits
+    from science.trust.gate import Assessment
     from science.trust.model import TrustModel
 
 __all__ = ["Brief", "Suggestion", "Trained", "draw", "judge", "suggest", "train"]
@@ -40,7 +40,7 @@ class Brief:
         barred: designs that were proposed before.
         near: the best designs so far.
         best: the highest utility so far.
-        objective: what is looked for.
+        problem: what is looked for.
     """
 
     space: Space
@@ -50,7 +50,7 @@ class Brief:
     barred: frozenset[Design]
     near: tuple[Design, ...]
     best: float
-    objective: Objective
+    problem: Problem
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class Suggestion:
 
 
 @lru_cache(KEPT)
-def _model(content: bytes) -> ComponentModel:
+def _model(content: bytes, problem: Problem) -> ComponentModel:
     from science.surrogate.components import ComponentModel
 
-    return ComponentModel.from_bytes(content, priors())
+    return ComponentModel.from_bytes(content, problem)
 
 
 @lru_cache(KEPT)
-def _trust(content: bytes) -> TrustModel:
+def _trust(content: bytes, problem: Problem) -> TrustModel:
     from science.trust.model import TrustModel
 
-    return TrustModel.from_bytes(content)
+    return TrustModel.from_bytes(content, problem)
 
 
 def suggest(brief: Brief, model: bytes | None) -> tuple[tuple[Suggestion, ...], int]:
@@ -83,7 +83,7 @@ def suggest(brief: Brief, model: bytes | None) -> tuple[tuple[Suggestion, ...], 
 
     Raises:
         EmptyPoolError: no feasible design was found.
-        ArtefactError: the model's bytes are none.
+        ArtefactError: the model's bytes are none, or one of other properties.
     """
     rng = np.random.default_rng(brief.seed)
     if model is None:
@@ -93,7 +93,8 @@ def suggest(brief: Brief, model: bytes | None) -> tuple[tuple[Suggestion, ...], 
     from science.acquisition.composite import rank
 
     pool = feasible_pool(brief.space, brief.pool, rng, barred=brief.barred, near=brief.near)
-    ranked = rank(pool, _model(model), brief.objective, brief.count, brief.best, brief.seed)
+    problem = brief.problem
+    ranked = rank(pool, _model(model, problem), problem, brief.count, brief.best, brief.seed)
     return tuple(Suggestion(pool.designs[r.index], r.score, r.predictions) for r in ranked), len(pool.designs)
 
 
@@ -107,24 +108,36 @@ def draw(brief: Brief) -> tuple[tuple[Suggestion, ...], int]:
     return tuple(Suggestion(d, None, {}) for d in pool.designs[: brief.count]), len(pool.designs)
 
 
-def judge(design: Design, model: bytes, trust: bytes, limits: GateLimits) -> Assessment:
+def judge(design: Design, problem: Problem, model: bytes, trust: bytes, alpha: float) -> Assessment:
     """The trust decision about one design.
 
+    Args:
+        design: what would be made.
+        problem: that the models were trained for; says which intervals decide.
+        model: the component model.
+        trust: the trust model.
+        alpha: nominal miscoverage of intervals.
+
     Raises:
-        ArtefactError: the bytes of a model are none.
+        ArtefactError: the bytes of a model are none, or one of other properties.
     """
     from science.trust.gate import assess
 
-    return assess(design, _model(model), _trust(trust), limits)
+    return assess(design, _model(model, problem), _trust(trust, problem), problem, alpha)
 
 
 @Divisible
-def train(dataset: bytes, percentile: float) -> Rounds[Trained]:
+def train(dataset: bytes, problem: Problem, percentile: float) -> Rounds[Trained]:
     """Fits component and trust models; several workers can share it.
 
-    Metrics are leave-one-out: ``mae lattice`` in Å and ``mae phase_fraction``.
+    Metrics are leave-one-out errors of the properties whose intervals decide, in their units: ``mae lattice``.
+
+    Args:
+        dataset: the snapshot.
+        problem: says what is modelled.
+        percentile: of the measured samples' scores, above which a score counts as exceeded.
 
     Raises:
         SurrogateError: there is too little data, or a fit failed.
     """
-    return training(dataset, percentile)
+    return training(dataset, problem, percentile)

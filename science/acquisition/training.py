@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from science.chemistry.known import ASSUMED, chemistry
 from science.pieces import Piece, Rounds, whole
-from science.surrogate.dataset import COMPONENTS, FOLDS, GATED, Dataset
-from science.surrogate.prior import Priors, prior_of
+from science.surrogate.dataset import FOLDS, Dataset
 
 if TYPE_CHECKING:
+    from science.problem import Problem
     from science.trust.novelty import NoveltyModel
 
 Array = NDArray[np.float64]
@@ -33,30 +32,26 @@ class Trained:
     metrics: dict[str, float]
 
 
-def training(dataset: bytes, percentile: float) -> Rounds[Trained]:
+def training(dataset: bytes, problem: Problem, percentile: float) -> Rounds[Trained]:
     """The rounds of `tasks.train`."""
+    names, gated = problem.names, problem.gated
     fitted = dict(
-        zip(COMPONENTS, whole((yield tuple(Piece(fit_one, (dataset, name)) for name in COMPONENTS))), strict=True)
+        zip(names, whole((yield tuple(Piece(fit_one, (dataset, problem, name)) for name in names))), strict=True)
     )
-    folds = [(name, k) for name in GATED for k in range(FOLDS)]
+    folds = [(name, k) for name in gated for k in range(FOLDS)]
     # the longest piece goes first, so that nobody waits for it at the end; errors are told in the order of the folds
     novelty, *predicted = yield (
-        Piece(novelty_of, (dataset, percentile)),
-        *(Piece(without_fold, (dataset, name, fitted[name], k)) for name, k in folds),
+        Piece(novelty_of, (dataset, problem, percentile)),
+        *(Piece(without_fold, (dataset, problem, name, fitted[name], k)) for name, k in folds),
     )
     *predicted, novelty = whole((*predicted, novelty))
-    left_out = {name: [p for p, (mine, _) in zip(predicted, folds, strict=True) if mine == name] for name in GATED}
-    (trained,) = whole((yield (Piece(gathered, (dataset, fitted, left_out, novelty)),)))
+    left_out = {name: [p for p, (mine, _) in zip(predicted, folds, strict=True) if mine == name] for name in gated}
+    (trained,) = whole((yield (Piece(gathered, (dataset, problem, fitted, left_out, novelty)),)))
     found: Trained = trained
     return found
 
 
-def priors() -> Priors:
-    """What is expected of each property before anything was measured."""
-    return chemistry(ASSUMED).priors
-
-
-def fit_one(dataset: bytes, name: str) -> Fitted:
+def fit_one(dataset: bytes, problem: Problem, name: str) -> Fitted:
     """Hyperparameters of the process of one component.
 
     Raises:
@@ -66,10 +61,12 @@ def fit_one(dataset: bytes, name: str) -> Fitted:
     from science.surrogate.components import fit_component
     from science.surrogate.processes import hyperparameters
 
-    return hyperparameters(fit_component(name, Dataset.from_bytes(dataset), prior_of(priors(), name)).process)
+    return hyperparameters(fit_component(name, Dataset.from_bytes(dataset), problem).process)
 
 
-def without_fold(dataset: bytes, name: str, fitted: Fitted, fold: int) -> tuple[NDArray[np.bool_], Array]:
+def without_fold(
+    dataset: bytes, problem: Problem, name: str, fitted: Fitted, fold: int
+) -> tuple[NDArray[np.bool_], Array]:
     """Which of the measured values of a component are in a fold, and what the others predict of them.
 
     Raises:
@@ -77,11 +74,10 @@ def without_fold(dataset: bytes, name: str, fitted: Fitted, fold: int) -> tuple[
     """
     from science.surrogate.components import restored_component
 
-    data = Dataset.from_bytes(dataset)
-    return restored_component(name, data, fitted, prior_of(priors(), name)).without_fold(fold)
+    return restored_component(name, Dataset.from_bytes(dataset), fitted, problem).without_fold(fold)
 
 
-def novelty_of(dataset: bytes, percentile: float) -> NoveltyModel:
+def novelty_of(dataset: bytes, problem: Problem, percentile: float) -> NoveltyModel:
     """What novelty scores are taken against.
 
     Raises:
@@ -89,11 +85,12 @@ def novelty_of(dataset: bytes, percentile: float) -> NoveltyModel:
     """
     from science.trust.novelty import fit_novelty
 
-    return fit_novelty(Dataset.from_bytes(dataset), percentile, priors())
+    return fit_novelty(Dataset.from_bytes(dataset), percentile, problem)
 
 
 def gathered(
     dataset: bytes,
+    problem: Problem,
     fitted: dict[str, Fitted],
     left_out: dict[str, list[tuple[NDArray[np.bool_], Array]]],
     novelty: NoveltyModel,
@@ -103,8 +100,8 @@ def gathered(
     from science.trust.model import trust_of
 
     data = Dataset.from_bytes(dataset)
-    components = {n: restored_component(n, data, fitted[n], prior_of(priors(), n)) for n in COMPONENTS}
+    components = {n: restored_component(n, data, fitted[n], problem) for n in problem.names}
     predicted = {name: components[name].in_place(folds) for name, folds in left_out.items()}
-    trust = trust_of(data, predicted, novelty)
+    trust = trust_of(data, predicted, novelty, problem)
     metrics = {f"mae {n}": float(np.nanmean(np.abs(trust.left_out[n] - trust.measured[n]))) for n in left_out}
     return Trained(ComponentModel(components, data.sha256, len(data.rows)).to_bytes(), trust.to_bytes(), metrics)

@@ -54,6 +54,17 @@ def unpack(kind: str | None, content: bytes) -> tuple[dict[str, Any], dict[str, 
     return note, arrays
 
 
+def expect_properties(kind: str, wanted: Iterable[str], found: Iterable[str]) -> None:
+    """An archive that was made for other properties is refused by their names.
+
+    Raises:
+        ArtefactError: it was.
+    """
+    mine, told = ", ".join(sorted(set(wanted))), ", ".join(sorted(set(found)))
+    if mine != told:
+        raise ArtefactError(f"Expected a {kind} of {mine}, got one of {told or 'nothing'}. Train it again.")
+
+
 def departure(one: bytes, other: bytes) -> float | None:
     """How far the numbers of two archives depart, relative to the largest of their array.
 

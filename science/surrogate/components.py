@@ -1,8 +1,8 @@
 """Gaussian processes for what is measured, one for each component.
 
-Modelling the components (lattice, phase fraction, cubicity, heterogeneity) and not the utility keeps the
-physics in view: each is smooth where their product is a needle. The lattice is modelled as a departure
-from what end members suggest, the others around a constant.
+Modelling the components (of a perovskite lattice, phase fraction, cubicity, heterogeneity) and not the utility keeps
+the physics in view: each is smooth where their product is a needle. Those of which the chemistry has an expectation
+are modelled as departures from it, the others around a constant.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from botorch.models import SingleTaskGP
 from numpy.typing import NDArray
 
 from science.chemistry.chemistry import Prior
-from science.designs import FEATURES, Design
+from science.designs import Design
+from science.problem import Problem
 from science.surrogate import processes
-from science.surrogate.archive import pack, unpack
-from science.surrogate.dataset import COMPONENTS, Dataset
+from science.surrogate.archive import expect_properties, pack, unpack
+from science.surrogate.dataset import Dataset
 from science.surrogate.errors import ArtefactError, FitError, TooFewObservationsError
-from science.surrogate.prior import Priors, prior_of
 
 Array = NDArray[np.float64]
 Fold = tuple[NDArray[np.bool_], Array]
@@ -45,6 +45,7 @@ class Component:
         targets: ``(n,)`` departures from the prior mean, in the quantity's unit.
         process: speaks of departures from the prior mean, too.
         prior: what is expected of designs before anything was measured.
+        bounds: ``(2, d)`` usual range of the inputs.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Component:
     targets: Array
     process: SingleTaskGP
     prior: Prior
+    bounds: Array
 
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Posterior mean and standard deviation ``(n,)`` in the quantity's own unit, without noise."""
@@ -71,7 +73,8 @@ class Component:
         Raises:
             FitError: a fold could not be fitted.
         """
-        return np.asarray(processes.crossed(self.inputs, self.targets, self.process) + self.prior(self.inputs))
+        found = processes.crossed(self.inputs, self.targets, self.bounds, self.process)
+        return np.asarray(found + self.prior(self.inputs))
 
     def without_fold(self, k: int) -> Fold:
         """One fold of `left_out`, in departures from the prior mean.
@@ -79,7 +82,8 @@ class Component:
         Raises:
             FitError: the fold could not be fitted.
         """
-        return processes.without_fold(self.inputs, self.targets, processes.hyperparameters(self.process), k)
+        start = processes.hyperparameters(self.process)
+        return processes.without_fold(self.inputs, self.targets, self.bounds, start, k)
 
     def in_place(self, folds: Iterable[Fold]) -> Array:
         """What `left_out` says, from all its folds."""
@@ -109,19 +113,20 @@ class ComponentModel:
         return pack(KIND, {"dataset": self.dataset_sha256, "n": self.n_observations}, arrays)
 
     @classmethod
-    def from_bytes(cls, content: bytes, priors: Priors) -> ComponentModel:
+    def from_bytes(cls, content: bytes, problem: Problem) -> ComponentModel:
         """The model in these bytes.
 
         Args:
             content: an archive.
-            priors: those that it was fitted with.
+            problem: that it was fitted for.
 
         Raises:
-            ArtefactError: they are none.
+            ArtefactError: they are none, or one that was fitted for other properties.
         """
         note, arrays = unpack(KIND, content)
+        expect_properties(KIND, problem.names, (key.partition("/")[0] for key in arrays))
         try:
-            components = {name: _stored(name, arrays, prior_of(priors, name)) for name in COMPONENTS}
+            components = {name: _stored(name, arrays, problem) for name in problem.names}
             return cls(components, str(note["dataset"]), int(note["n"]))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtefactError(f"Expected the parts of a {KIND}, got {error!r}. Train it again.") from error
@@ -132,39 +137,43 @@ class ComponentModel:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
-def _stored(name: str, arrays: dict[str, NDArray[np.float64]], prior: Prior) -> Component:
+def _stored(name: str, arrays: dict[str, NDArray[np.float64]], problem: Problem) -> Component:
     inputs, targets = arrays[f"{name}/inputs"], arrays[f"{name}/targets"]
-    if targets.ndim != 1 or inputs.shape != (len(targets), len(FEATURES)):
+    if targets.ndim != 1 or inputs.shape != (len(targets), len(problem.columns)):
         raise ValueError(f"{name}: inputs of shape {inputs.shape} beside targets of shape {targets.shape}")
     head = f"{name}/fitted/"
     known = {k.removeprefix(head): v for k, v in arrays.items() if k.startswith(head)}
-    return Component(name, inputs, targets, processes.restored(inputs, targets, known), prior)
+    return _of(name, inputs, targets, problem, processes.restored(inputs, targets, problem.bounds, known))
 
 
-def fit_components(dataset: Dataset, priors: Priors) -> ComponentModel:
+def _of(name: str, inputs: Array, targets: Array, problem: Problem, process: SingleTaskGP) -> Component:
+    return Component(name, inputs, targets, process, problem.prior(name), problem.bounds)
+
+
+def fit_components(dataset: Dataset, problem: Problem) -> ComponentModel:
     """Fits one process to each component; deterministic, one thread.
 
     Args:
         dataset: what was measured.
-        priors: what is expected of the components before that.
+        problem: says which components there are, and what is expected of them.
 
     Raises:
         TooFewObservationsError: a component was measured on fewer than four samples.
         FitError: the optimiser failed.
     """
     torch.set_num_threads(1)
-    components = {name: fit_component(name, dataset, prior_of(priors, name)) for name in COMPONENTS}
+    components = {name: fit_component(name, dataset, problem) for name in problem.names}
     return ComponentModel(components, dataset.sha256, len(dataset.rows))
 
 
-def restored_component(name: str, dataset: Dataset, fitted: dict[str, Array], prior: Prior) -> Component:
+def restored_component(name: str, dataset: Dataset, fitted: dict[str, Array], problem: Problem) -> Component:
     """A component with hyperparameters that were fitted to it elsewhere."""
     torch.set_num_threads(1)
-    inputs, targets = _departures(name, dataset, prior)
-    return Component(name, inputs, targets, processes.restored(inputs, targets, fitted), prior)
+    inputs, targets = _departures(name, dataset, problem)
+    return _of(name, inputs, targets, problem, processes.restored(inputs, targets, problem.bounds, fitted))
 
 
-def _departures(name: str, dataset: Dataset, prior: Prior) -> tuple[Array, Array]:
+def _departures(name: str, dataset: Dataset, problem: Problem) -> tuple[Array, Array]:
     """Numbers of the designs on which a quantity was measured ``(n, d)``, and its departures from the prior ``(n,)``.
 
     Raises:
@@ -174,11 +183,11 @@ def _departures(name: str, dataset: Dataset, prior: Prior) -> tuple[Array, Array
     there = np.isfinite(values)
     if there.sum() < LEAST:
         raise TooFewObservationsError(name, LEAST, int(there.sum()))
-    inputs = dataset.features().reshape(-1, len(FEATURES))[there]
-    return inputs, values[there] - prior(inputs)
+    inputs = dataset.features().reshape(-1, len(problem.columns))[there]
+    return inputs, values[there] - problem.prior(name)(inputs)
 
 
-def fit_component(name: str, dataset: Dataset, prior: Prior) -> Component:
+def fit_component(name: str, dataset: Dataset, problem: Problem) -> Component:
     """Fits the process of one component; deterministic, one thread.
 
     Raises:
@@ -186,8 +195,8 @@ def fit_component(name: str, dataset: Dataset, prior: Prior) -> Component:
         FitError: the optimiser failed.
     """
     torch.set_num_threads(1)
-    inputs, targets = _departures(name, dataset, prior)
+    inputs, targets = _departures(name, dataset, problem)
     try:
-        return Component(name, inputs, targets, processes.fitted(inputs, targets), prior)
+        return _of(name, inputs, targets, problem, processes.fitted(inputs, targets, problem.bounds))
     except FitError as error:
         raise FitError(f"{name}: {error}") from error

@@ -15,8 +15,6 @@ from science.surrogate.errors import ArtefactError
 Array = NDArray[np.float64]
 COMPONENTS = ("lattice", "phase_fraction", "cubicity", "heterogeneity")
 """Measured quantities that are modelled: Å, share, 0–1, relative."""
-GATED = ("lattice", "phase_fraction")
-"""Those of them whose intervals decide whether a prediction is believed."""
 FOLDS = 5
 """Parts of the labels that are left out in turn, to see what the others say of them."""
 MEDIA_TYPE = "application/vnd.athanor.dataset+json"

@@ -26,7 +26,6 @@ from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.priors import LogNormalPrior
 from numpy.typing import NDArray
 
-from science.designs import BOUNDS
 from science.surrogate.dataset import FOLDS
 from science.surrogate.errors import FitError
 
@@ -35,16 +34,17 @@ START = 1.0
 """Length scale that a fit starts from: about the prior's mode."""
 
 
-def unfitted(inputs: Array, targets: Array) -> SingleTaskGP:
+def unfitted(inputs: Array, targets: Array, bounds: Array) -> SingleTaskGP:
     """A process on inputs scaled to the unit cube and standardised targets.
 
     Args:
         inputs: ``(n, d)`` numbers of designs.
         targets: ``(n,)`` what was measured.
+        bounds: ``(2, d)`` usual range of the inputs.
     """
     d = inputs.shape[1]
     noise = LogNormalPrior(-4.0, 1.0)
-    low, high = np.minimum(BOUNDS[0], inputs.min(0)), np.maximum(BOUNDS[1], inputs.max(0))
+    low, high = np.minimum(bounds[0], inputs.min(0)), np.maximum(bounds[1], inputs.max(0))
     return SingleTaskGP(
         torch.as_tensor(inputs),
         torch.as_tensor(targets).unsqueeze(-1),
@@ -62,13 +62,13 @@ def unfitted(inputs: Array, targets: Array) -> SingleTaskGP:
     )
 
 
-def fitted(inputs: Array, targets: Array) -> SingleTaskGP:
+def fitted(inputs: Array, targets: Array, bounds: Array) -> SingleTaskGP:
     """The process with the most probable hyperparameters; deterministic.
 
     Raises:
         FitError: the optimiser failed.
     """
-    process = unfitted(inputs, targets)
+    process = unfitted(inputs, targets, bounds)
     process.covar_module.lengthscale = START
     _climb(process)
     return process
@@ -89,14 +89,14 @@ def hyperparameters(process: SingleTaskGP) -> dict[str, Array]:
     return {name: parameter.detach().numpy() for name, parameter in process.named_parameters()}
 
 
-def restored(inputs: Array, targets: Array, known: dict[str, Array]) -> SingleTaskGP:
+def restored(inputs: Array, targets: Array, bounds: Array, known: dict[str, Array]) -> SingleTaskGP:
     """The process with hyperparameters that are known already.
 
     Raises:
         KeyError: one is missing.
         RuntimeError: one has another shape.
     """
-    process = unfitted(inputs, targets)
+    process = unfitted(inputs, targets, bounds)
     with torch.no_grad():
         for name, parameter in process.named_parameters():
             parameter.copy_(torch.tensor(known[name]))
@@ -130,7 +130,7 @@ def standardisation(process: SingleTaskGP) -> tuple[float, float]:
     return float(transform.means), float(transform.stdvs)
 
 
-def crossed(inputs: Array, targets: Array, process: SingleTaskGP) -> Array:
+def crossed(inputs: Array, targets: Array, bounds: Array, process: SingleTaskGP) -> Array:
     """Prediction of each target by the others ``(n,)``, at hyperparameters that were fitted without its fold.
 
     Hyperparameters that have seen a target make its residual small: with them, 90 % intervals from
@@ -140,21 +140,25 @@ def crossed(inputs: Array, targets: Array, process: SingleTaskGP) -> Array:
     Args:
         inputs: ``(n, d)`` numbers of designs.
         targets: ``(n,)`` what was measured.
+        bounds: ``(2, d)`` usual range of the inputs.
         process: fitted on all of them; each fold's fit starts from it.
 
     Raises:
         FitError: a fold could not be fitted.
     """
     start = hyperparameters(process)
-    return put_together(without_fold(inputs, targets, start, k) for k in range(FOLDS))
+    return put_together(without_fold(inputs, targets, bounds, start, k) for k in range(FOLDS))
 
 
-def without_fold(inputs: Array, targets: Array, start: dict[str, Array], k: int) -> tuple[NDArray[np.bool_], Array]:
+def without_fold(
+    inputs: Array, targets: Array, bounds: Array, start: dict[str, Array], k: int
+) -> tuple[NDArray[np.bool_], Array]:
     """Which targets are in the k-th fold ``(n,)``, and the prediction of each of them by the others.
 
     Args:
         inputs: ``(n, d)`` numbers of designs.
         targets: ``(n,)`` what was measured.
+        bounds: ``(2, d)`` usual range of the inputs.
         start: hyperparameters of a fit on all of them; this one starts from there.
         k: number of the fold.
 
@@ -164,9 +168,9 @@ def without_fold(inputs: Array, targets: Array, start: dict[str, Array], k: int)
     mine = np.random.default_rng(0).permutation(len(targets)) % FOLDS == k
     if not mine.any():
         return mine, np.empty(0)
-    rest = restored(inputs[~mine], targets[~mine], start)
+    rest = restored(inputs[~mine], targets[~mine], bounds, start)
     _climb(rest)
-    everyone = restored(inputs, targets, hyperparameters(rest))
+    everyone = restored(inputs, targets, bounds, hyperparameters(rest))
     return mine, left_out(everyone, targets, *standardisation(rest))[mine]
 
 

@@ -7,7 +7,7 @@ worker process seconds to load.
 Weights are not decayed. An element that was never measured has an input that was always zero: decay would
 drive its weights to zero, too, and the members would agree on it as if it were not there (area under the
 ROC curve of a withheld family 0.5). Undecayed, its first weights stay random, and so do the answers.
-Outputs are the lattice's departure from Vegard's rule and the phase fraction, both standardised.
+Outputs are the properties whose intervals decide, as standardised departures from what the chemistry expects.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Ensemble:
         return np.asarray(np.tanh(hidden @ self.weights[1] + self.biases[1]))
 
     def outputs(self, inputs: Array) -> Array:
-        """What each member predicts: ``(members, n, 2)``."""
+        """What each member predicts: ``(members, n, k)``."""
         return np.asarray(self.latent(inputs) @ self.weights[2] + self.biases[2])
 
 
@@ -49,7 +49,7 @@ def train(inputs: Array, targets: Array, bags: Array) -> Ensemble:
 
     Args:
         inputs: ``(n, d)`` numbers of the designs.
-        targets: ``(n, 2)`` standardised outputs, NaN where nothing was measured.
+        targets: ``(n, k)`` standardised outputs, NaN where nothing was measured.
         bags: ``(members, n)`` how often each member sees each sample.
     """
     import torch

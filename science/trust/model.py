@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from science.surrogate.archive import pack, unpack
+from science.problem import Problem
+from science.surrogate.archive import expect_properties, pack, unpack
 from science.surrogate.components import ComponentModel
-from science.surrogate.dataset import GATED, Dataset
+from science.surrogate.dataset import Dataset
 from science.surrogate.errors import ArtefactError
-from science.surrogate.prior import Priors
 from science.trust.ensemble import LAYERS, Ensemble
 from science.trust.novelty import NoveltyModel, fit_novelty
 
 Array = NDArray[np.float64]
 KIND = "trust-model"
+LEFT_OUT = "left out/"
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class TrustModel:
         }  # fmt: skip
         for layer, (weights, biases) in enumerate(zip(n.ensemble.weights, n.ensemble.biases, strict=True)):
             arrays[f"weights/{layer}"], arrays[f"biases/{layer}"] = weights, biases
-        for name in GATED:
-            arrays[f"left out/{name}"], arrays[f"measured/{name}"] = self.left_out[name], self.measured[name]
+        for name in self.left_out:
+            arrays[f"{LEFT_OUT}{name}"], arrays[f"measured/{name}"] = self.left_out[name], self.measured[name]
         note = {
             "thresholds": n.thresholds,
             "typical": n.typical_disagreement,
@@ -61,13 +62,19 @@ class TrustModel:
         return pack(KIND, note, arrays)
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> TrustModel:
+    def from_bytes(cls, content: bytes, problem: Problem) -> TrustModel:
         """The model in these bytes.
 
+        Args:
+            content: an archive.
+            problem: that it was fitted for.
+
         Raises:
-            ArtefactError: they are none.
+            ArtefactError: they are none, or one that was fitted for other properties.
         """
         note, arrays = unpack(KIND, content)
+        calibrated = (key.removeprefix(LEFT_OUT) for key in arrays if key.startswith(LEFT_OUT))
+        expect_properties(KIND, problem.gated, calibrated)
         try:
             novelty = NoveltyModel(
                 ensemble=Ensemble(
@@ -85,40 +92,42 @@ class TrustModel:
             return cls(
                 novelty,
                 tuple(note["families"]),
-                {name: arrays[f"left out/{name}"] for name in GATED},
-                {name: arrays[f"measured/{name}"] for name in GATED},
+                {name: arrays[f"{LEFT_OUT}{name}"] for name in problem.gated},
+                {name: arrays[f"measured/{name}"] for name in problem.gated},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtefactError(f"Expected the parts of a {KIND}, got {error!r}. Train it again.") from error
 
 
-def fit_trust(dataset: Dataset, model: ComponentModel, percentile: float, priors: Priors) -> TrustModel:
+def fit_trust(dataset: Dataset, model: ComponentModel, percentile: float, problem: Problem) -> TrustModel:
     """Fits novelty scores and gathers the calibration labels.
 
     Args:
         dataset: the labels that the component model was fitted on.
         model: the component model.
         percentile: of the measured samples' scores, above which a score counts as exceeded.
-        priors: those that the model was fitted with.
+        problem: that the model was fitted for.
 
     Raises:
         TooFewObservationsError: fewer than six samples.
     """
-    predicted = {name: model.components[name].left_out() for name in GATED}
-    return trust_of(dataset, predicted, fit_novelty(dataset, percentile, priors))
+    predicted = {name: model.components[name].left_out() for name in problem.gated}
+    return trust_of(dataset, predicted, fit_novelty(dataset, percentile, problem), problem)
 
 
-def trust_of(dataset: Dataset, predicted: Mapping[str, Array], novelty: NoveltyModel) -> TrustModel:
+def trust_of(dataset: Dataset, predicted: Mapping[str, Array], novelty: NoveltyModel, problem: Problem) -> TrustModel:
     """The trust model of parts that were worked out by themselves.
 
     Args:
         dataset: the labels.
         predicted: component → what the others predict of each sample on which it was measured.
         novelty: what novelty scores are taken against.
+        problem: says how candidates are grouped.
     """
     left_out, measured = {}, {}
-    for name in GATED:
+    for name in predicted:
         measured[name] = dataset.values(name)
         left_out[name] = np.full(len(dataset.rows), np.nan)
         left_out[name][np.isfinite(measured[name])] = predicted[name]
-    return TrustModel(novelty, tuple(r.design.family for r in dataset.rows), left_out, measured)
+    families = tuple(problem.family_of(r.design.sites) for r in dataset.rows)
+    return TrustModel(novelty, families, left_out, measured)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
 from science.designs import Design
+from science.problem import Problem
 from science.surrogate.dataset import Dataset
 from science.surrogate.errors import TooFewObservationsError
-from science.surrogate.prior import Priors, prior_of
 from science.trust.ensemble import Ensemble, train
 
 Array = NDArray[np.float64]
@@ -102,7 +102,7 @@ def _mahalanobis_left_out(points: Array) -> Array:
 
 
 def _disagreement(outputs: Array) -> Array:
-    """Standard deviation between members ``(members, n, 2)``, mean over the outputs: ``(n,)``."""
+    """Standard deviation between members ``(members, n, k)``, mean over the outputs: ``(n,)``."""
     return np.asarray(outputs.std(0).mean(-1))
 
 
@@ -115,13 +115,13 @@ def _disagreement_out_of_bag(outputs: Array, bags: Array) -> Array:
     return np.array(found)
 
 
-def fit_novelty(dataset: Dataset, percentile: float, priors: Priors) -> NoveltyModel:
+def fit_novelty(dataset: Dataset, percentile: float, problem: Problem) -> NoveltyModel:
     """Trains the ensemble and finds the thresholds; deterministic.
 
     Args:
         dataset: what was measured.
         percentile: of the measured samples' scores, above which a score counts as exceeded.
-        priors: what was expected of the properties before that.
+        problem: says what an ensemble has to foretell.
 
     Raises:
         TooFewObservationsError: fewer than six samples.
@@ -133,7 +133,7 @@ def fit_novelty(dataset: Dataset, percentile: float, priors: Priors) -> NoveltyM
     rng = np.random.default_rng(0)
     bagged = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(MEMBERS)]
     bags = np.array([np.ones(n), *bagged], float)
-    ensemble = train(inputs, _targets(dataset, priors), bags)
+    ensemble = train(inputs, _targets(dataset, problem), bags)
     latents = ensemble.latent(inputs)[0]
     covariance = LedoitWolf().fit(latents)
     disagreement = _disagreement_out_of_bag(ensemble.outputs(inputs)[1:], bags[1:])
@@ -155,10 +155,14 @@ def fit_novelty(dataset: Dataset, percentile: float, priors: Priors) -> NoveltyM
     )
 
 
-def _targets(dataset: Dataset, priors: Priors) -> Array:
-    """Lattice departure and phase fraction ``(n, 2)``, standardised; NaN where nothing was measured."""
-    departure = dataset.values("lattice") - prior_of(priors, "lattice")(dataset.features())
-    raw = np.column_stack([departure, dataset.values("phase_fraction")])
+def _targets(dataset: Dataset, problem: Problem) -> Array:
+    """Departures ``(n, k)`` of the properties whose intervals decide, of all where none does.
+
+    They are standardised; NaN where nothing was measured.
+    """
+    features = dataset.features()
+    names = problem.gated or problem.names
+    raw = np.column_stack([dataset.values(name) - problem.prior(name)(features) for name in names])
     there = np.isfinite(raw)
     count = np.maximum(there.sum(0), 1)
     centre = np.where(there, raw, 0.0).sum(0) / count

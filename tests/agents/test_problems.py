@@ -7,8 +7,27 @@ import math
 import numpy as np
 import pytest
 
-from agents.problems import objective_of
+from agents.problems import problem_of
+from science.designs import BOUNDS, FEATURES
 from tests.contracts.examples import plan
+
+
+def test_a_plan_says_how_far_properties_must_be_known() -> None:
+    """Four properties with their units; the plan's widths gate two of them, and the chemistry expects a lattice."""
+    problem = problem_of(plan())
+    assert problem.names == ("lattice", "phase_fraction", "cubicity", "heterogeneity")
+    assert [p.unit for p in problem.properties] == ["Angstrom", "1", "1", "1"]
+    assert problem.widths == {"lattice": 0.05, "phase_fraction": 0.8}
+    assert [p.prior for p in problem.properties] == ["lattice", "", "", ""]
+    assert problem.family_of({"A": {"Ba": 1.0}, "B": {"Zr": 0.75, "Ti": 0.25}}) == "zirconate"
+
+
+def test_the_columns_are_the_numbers_of_a_design() -> None:
+    """Names and usual ranges are those that designs tell, to the last bit."""
+    problem = problem_of(plan())
+    assert tuple(c.name for c in problem.columns) == FEATURES
+    np.testing.assert_array_equal(problem.bounds, BOUNDS)
+
 
 BEST = {"lattice": 4.116, "phase_fraction": 1.0, "cubicity": 1.0, "heterogeneity": 0.0}
 
@@ -26,7 +45,7 @@ BEST = {"lattice": 4.116, "phase_fraction": 1.0, "cubicity": 1.0, "heterogeneity
 )
 def test_a_plan_asks_for_enough_of_a_cubic_even_phase_with_its_lattice(changed: dict, worth: float) -> None:
     """Each property lowers the worth by what was agreed, and the goal says where and how wide the lattice's peak is."""
-    found = objective_of(plan()).utility({name: np.array(v) for name, v in (BEST | changed).items()})
+    found = problem_of(plan()).objective.utility({name: np.array(v) for name, v in (BEST | changed).items()})
     assert float(found) == pytest.approx(worth)
 
 
@@ -44,4 +63,4 @@ def test_a_plan_asks_for_enough_of_a_cubic_even_phase_with_its_lattice(changed: 
 )
 def test_a_success_meets_the_goals_tolerances(changed: dict, success: bool) -> None:  # noqa: FBT001
     """Lattice within its tolerance, enough of the phase, cubic; unevenness lowers the worth and forbids nothing."""
-    assert objective_of(plan()).met(BEST | changed) is success
+    assert problem_of(plan()).objective.met(BEST | changed) is success

@@ -235,17 +235,17 @@ class FakeWorkers:
         predictions = {"lattice": (4.1, 0.01), "phase_fraction": (0.9, 0.05)}
         return tuple(Suggestion(s.design, 0.5, predictions) for s in found), size
 
-    def judge(self, design, model, trust, limits) -> Assessment:
+    def judge(self, design, problem, _model, _trust, alpha) -> Assessment:
         drawn = self.world.dice.draw("judge", repr(design))
         outcome = "cleared" if drawn in (GOOD, "nan") else drawn
         exceeded = {"hard-refused": 2, "refused": 1}.get(outcome, 0)
-        widths = {name: 0.4 * width for name, width in limits.max_width.items()}
+        widths = {name: 0.4 * width for name, width in problem.widths.items()}
         value = float("nan") if drawn == "nan" else 1.0
         names = ("latent distance", "mahalanobis distance", "ensemble disagreement")
         return Assessment(
             outcome=outcome,
             intervals={
-                name: Interval(design.family, 12, limits.alpha, width / 2, 4.0 - width / 2, 4.0 + width / 2, "drawn")
+                name: Interval(design.family, 12, alpha, width / 2, 4.0 - width / 2, 4.0 + width / 2, "drawn")
                 for name, width in widths.items()
             },
             scores=tuple(Score(name, value, 2.0, n < exceeded) for n, name in enumerate(names)),
@@ -254,7 +254,7 @@ class FakeWorkers:
             reasons=(f"it was drawn: {outcome}",),
         )
 
-    def train(self, dataset: bytes, percentile: float) -> Trained:
+    def train(self, dataset: bytes, _problem, _percentile: float) -> Trained:
         rows = Dataset.from_bytes(dataset).rows
         if len(rows) < 4:
             raise TooFewObservationsError("any kind", 4, len(rows))

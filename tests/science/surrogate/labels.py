@@ -7,18 +7,16 @@ from functools import cache
 
 import numpy as np
 
-from science.acquisition.objective import Aim, Decay, Objective, Peak, Ramp
 from science.chemistry.perovskite.cells import vegard
-from science.chemistry.perovskite.chemistry import PEROVSKITE
-from science.designs import Design
+from science.designs import BOUNDS, FEATURES, Design
 from science.generation.pool import Space, feasible_pool
+from science.objective import Aim, Decay, Objective, Peak, Ramp
+from science.problem import Column, Measured, Problem
 from science.surrogate.components import ComponentModel, fit_components
 from science.surrogate.dataset import Dataset, Labelled
 from tests.science.generation.spaces import SPACE
 
 NAN = float("nan")
-PRIORS = PEROVSKITE.priors
-"""What these models expect before any measurement."""
 OBJECTIVE = Objective(
     (
         Aim("phase_fraction", Ramp(zero=0.5, one=1.0)),
@@ -27,7 +25,19 @@ OBJECTIVE = Objective(
         Aim("heterogeneity", Decay(2.0)),
     )
 )
-"""What is looked for among them."""
+PROBLEM = Problem(
+    chemistry="perovskite",
+    properties=(
+        Measured("lattice", "Angstrom", max_width=0.04, prior="lattice"),
+        Measured("phase_fraction", max_width=0.9),
+        Measured("cubicity"),
+        Measured("heterogeneity"),
+    ),
+    objective=OBJECTIVE,
+    family="b-site majority",
+    columns=tuple(Column(*told) for told in zip(FEATURES, *BOUNDS.tolist(), strict=True)),
+)
+"""What these labels are asked about."""
 
 
 def truth(d: Design) -> tuple[float, float, float, float]:
@@ -76,4 +86,4 @@ def drawn(count: int, seed: int, space: Space = SPACE) -> tuple[Design, ...]:
 def fitted(count: int, seed: int) -> tuple[Dataset, ComponentModel]:
     """Labels of that many designs and the components fitted on them; made once."""
     dataset = labelled(drawn(count, seed), seed)
-    return dataset, fit_components(dataset, PRIORS)
+    return dataset, fit_components(dataset, PROBLEM)

@@ -18,11 +18,10 @@ from science.designs import FEATURES
 from science.surrogate import processes
 from science.surrogate.archive import pack, unpack
 from science.surrogate.components import AT_ONCE, KIND, Component, ComponentModel, fit_components
-from science.surrogate.dataset import COMPONENTS, Dataset
+from science.surrogate.dataset import Dataset
 from science.surrogate.errors import ArtefactError, FitError, TooFewObservationsError
-from science.surrogate.prior import prior_of
 from tests.science.generation.spaces import design
-from tests.science.surrogate.labels import PRIORS, drawn, fitted, labelled, truth
+from tests.science.surrogate.labels import PROBLEM, drawn, fitted, labelled, truth
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -63,7 +62,7 @@ def test_what_is_left_out_lies_on_the_scale_of_the_measurements() -> None:
 
 
 def _prior(component: Component) -> np.ndarray:
-    return prior_of(PRIORS, component.name)(component.inputs)
+    return PROBLEM.prior(component.name)(component.inputs)
 
 
 def test_each_component_keeps_its_own_rows() -> None:
@@ -85,14 +84,14 @@ def test_too_few_measured_samples_are_named_and_counted(there: int) -> None:
     good = [r for r in rows if np.isfinite(r.lattice)][:there]
     bad = [r for r in rows if not np.isfinite(r.lattice)]
     with pytest.raises(TooFewObservationsError, match=f"Expected 4 observations of lattice or more, got {there}") as e:
-        fit_components(Dataset((*good, *bad)), PRIORS)
+        fit_components(Dataset((*good, *bad)), PROBLEM)
     assert (e.value.needed, e.value.got) == (4, there)
 
 
 def test_no_labels_at_all_are_too_few() -> None:
     """An empty snapshot is counted, not stumbled over."""
     with pytest.raises(TooFewObservationsError):
-        fit_components(Dataset(()), PRIORS)
+        fit_components(Dataset(()), PROBLEM)
 
 
 def test_inputs_fill_the_unit_cube_and_targets_are_standardised() -> None:
@@ -102,7 +101,7 @@ def test_inputs_fill_the_unit_cube_and_targets_are_standardised() -> None:
     hot = replace(hot, heterogeneity=0.1, phase_fraction=0.9)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = fit_components(Dataset((hot, *rows[1:])), PRIORS)
+        model = fit_components(Dataset((hot, *rows[1:])), PROBLEM)
         model.predict((hot.design,))
     for component in model.components.values():
         (inputs,) = component.process.train_inputs
@@ -115,7 +114,7 @@ def test_inputs_fill_the_unit_cube_and_targets_are_standardised() -> None:
 def test_a_quantity_that_never_varies_can_be_fitted() -> None:
     """Twelve perfectly even samples give a model that expects evenness, not a division by zero."""
     rows = [replace(r, heterogeneity=0.0) for r in labelled(drawn(30, seed=2), seed=2).rows if np.isfinite(r.lattice)]
-    mean, sd = fit_components(Dataset(tuple(rows[:12])), PRIORS).predict((rows[0].design,))["heterogeneity"]
+    mean, sd = fit_components(Dataset(tuple(rows[:12])), PROBLEM).predict((rows[0].design,))["heterogeneity"]
     assert abs(mean[0]) < 1e-6
     assert np.isfinite(sd[0])
 
@@ -128,14 +127,14 @@ def test_a_fit_that_fails_is_told_with_its_component(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(processes, "fit_gpytorch_mll", fail)
     with pytest.raises(FitError, match=r"lattice: Expected a fit on \d+ observations, got: the matrix was singular"):
-        fit_components(labelled(drawn(18, seed=3), seed=3), PRIORS)
+        fit_components(labelled(drawn(18, seed=3), seed=3), PROBLEM)
 
 
 def test_an_archive_gives_back_the_same_predictions_and_the_same_bytes() -> None:
     """What was stored predicts to the last bit what was fitted, and stores as the same bytes again."""
     dataset, model = fitted(40, seed=0)
     content = model.to_bytes()
-    back = ComponentModel.from_bytes(content, PRIORS)
+    back = ComponentModel.from_bytes(content, PROBLEM)
     assert back.to_bytes() == content
     assert back.sha256 == model.sha256
     assert (back.dataset_sha256, back.n_observations) == (dataset.sha256, 40)
@@ -149,7 +148,7 @@ def test_an_archive_gives_back_the_same_predictions_and_the_same_bytes() -> None
 def test_a_prediction_does_not_depend_on_what_was_asked_before() -> None:
     """Caches inside the library never change a bit: a used model answers like a fresh one."""
     content = fitted(40, seed=0)[1].to_bytes()
-    used, fresh = ComponentModel.from_bytes(content, PRIORS), ComponentModel.from_bytes(content, PRIORS)
+    used, fresh = ComponentModel.from_bytes(content, PROBLEM), ComponentModel.from_bytes(content, PROBLEM)
     one = drawn(1, seed=8)
     used.predict(drawn(300, seed=9))
     for name, (mean, sd) in fresh.predict(one).items():
@@ -181,13 +180,14 @@ def test_archives_that_lack_parts_are_refused() -> None:
     ]
     for its_note, its_arrays in broken:
         with pytest.raises(ArtefactError, match="Train it again"):
-            ComponentModel.from_bytes(pack(KIND, its_note, its_arrays), PRIORS)
+            ComponentModel.from_bytes(pack(KIND, its_note, its_arrays), PROBLEM)
 
 
 FIT = """
 import sys
 from science.acquisition.tasks import train
-found = train(open(sys.argv[1], "rb").read(), 95.0)
+from tests.science.surrogate.labels import PROBLEM
+found = train(open(sys.argv[1], "rb").read(), PROBLEM, 95.0)
 import hashlib
 print(hashlib.sha256(found.model).hexdigest(), hashlib.sha256(found.trust).hexdigest())
 """
@@ -214,4 +214,4 @@ def test_every_process_fits_the_same_models_to_the_last_bit(tmp_path: Path) -> N
 
 def test_all_components_of_the_objective_are_modelled() -> None:
     """A model has exactly the measured quantities, in their order."""
-    assert tuple(fitted(40, seed=0)[1].components) == COMPONENTS
+    assert tuple(fitted(40, seed=0)[1].components) == PROBLEM.names

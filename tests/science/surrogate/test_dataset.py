@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from science.designs import FEATURES
-from science.surrogate.dataset import COMPONENTS, Dataset, Labelled
+from science.surrogate.dataset import Dataset, Labelled
 from science.surrogate.errors import ArtefactError
 from tests.science.generation.spaces import proposals
-from tests.science.surrogate.labels import drawn, labelled
+from tests.science.surrogate.labels import PROBLEM, drawn, labelled
 
 NUMBER = st.floats(allow_infinity=False, allow_nan=False) | st.just(float("nan"))
 ROW = st.builds(
@@ -36,7 +36,7 @@ def test_any_snapshot_comes_back_as_it_went(dataset: Dataset) -> None:
     back = Dataset.from_bytes(content)
     assert back.to_bytes() == content
     assert [r.design for r in back.rows] == [r.design for r in dataset.rows]
-    for name in COMPONENTS:
+    for name in PROBLEM.names:
         np.testing.assert_array_equal(back.values(name), dataset.values(name))
     json.loads(content, parse_constant=pytest.fail)
 

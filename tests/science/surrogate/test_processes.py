@@ -11,9 +11,8 @@ from botorch.models import SingleTaskGP
 
 from science.surrogate import processes
 from science.surrogate.components import Component
-from science.surrogate.dataset import COMPONENTS
 from science.surrogate.errors import FitError
-from tests.science.surrogate.labels import fitted
+from tests.science.surrogate.labels import PROBLEM, fitted
 
 
 def component(name: str) -> Component:
@@ -45,12 +44,15 @@ def test_what_a_sample_says_leaves_no_trace_in_its_own_prediction() -> None:
     wild = one.targets.copy()
     wild[4] += 0.5
     start = processes.hyperparameters(one.process)
-    found = [processes.crossed(one.inputs, t, processes.restored(one.inputs, t, start)) for t in (one.targets, wild)]
+    found = [
+        processes.crossed(one.inputs, t, one.bounds, processes.restored(one.inputs, t, one.bounds, start))
+        for t in (one.targets, wild)
+    ]
     assert found[1][4] == pytest.approx(found[0][4], abs=1e-6)
     assert np.abs(np.delete(found[1] - found[0], 4)).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@pytest.mark.parametrize("name", PROBLEM.names)
 def test_the_fit_reaches_botorchs_own_optimum(name: str) -> None:
     """The marginal likelihood is as high as where BoTorch's own coordinates and start end, within 0.05 per label."""
     ours = component(name).process
@@ -74,7 +76,7 @@ def test_the_fit_is_a_maximum() -> None:
     one = component("lattice")
 
     def height(known: dict[str, np.ndarray]) -> float:
-        process = processes.restored(one.inputs, one.targets, known).train()
+        process = processes.restored(one.inputs, one.targets, one.bounds, known).train()
         likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(process.likelihood, process)
         return float(likelihood(process(*process.train_inputs), process.train_targets).detach())
 
@@ -97,18 +99,18 @@ def test_a_fit_that_fails_is_told_with_its_cause(monkeypatch: pytest.MonkeyPatch
     one = component("lattice")
     monkeypatch.setattr(processes, "fit_gpytorch_mll", fail)
     with pytest.raises(FitError, match=f"Expected a fit on {len(one.targets)} observations, got: the matrix was"):
-        processes.fitted(one.inputs, one.targets)
+        processes.fitted(one.inputs, one.targets, one.bounds)
     with pytest.raises(FitError, match="the matrix was singular"):
-        processes.crossed(one.inputs, one.targets, one.process)
+        processes.crossed(one.inputs, one.targets, one.bounds, one.process)
 
 
 def test_restored_hyperparameters_give_back_the_process() -> None:
     """A process rebuilt from its hyperparameters predicts the same bits; a missing one is a KeyError."""
     one = component("cubicity")
     known = processes.hyperparameters(one.process)
-    again = processes.restored(one.inputs, one.targets, known)
+    again = processes.restored(one.inputs, one.targets, one.bounds, known)
     x = torch.as_tensor(one.inputs[:3] * 0.9)
     with torch.no_grad():
         assert (again.posterior(x).mean == one.process.posterior(x).mean).all()
     with pytest.raises(KeyError):
-        processes.restored(one.inputs, one.targets, {k: v for k, v in known.items() if "noise" not in k})
+        processes.restored(one.inputs, one.targets, one.bounds, {k: v for k, v in known.items() if "noise" not in k})

@@ -13,14 +13,13 @@ from sklearn.covariance import LedoitWolf
 
 from science.designs import FEATURES
 from science.surrogate.components import ComponentModel
-from science.surrogate.dataset import GATED
 from science.trust.conformal import Interval, interval
-from science.trust.gate import VOTING, GateLimits, assess, decide
+from science.trust.gate import VOTING, assess, decide
 from science.trust.model import TrustModel
 from science.trust.novelty import _mahalanobis_left_out, _nearest
 from tests.science.generation.spaces import design
-from tests.science.surrogate.labels import PRIORS, drawn, labelled
-from tests.science.trust.trained import LIMITS, trained
+from tests.science.surrogate.labels import PROBLEM, drawn, labelled
+from tests.science.trust.trained import ALPHA, trained
 
 WIDTHS = {"narrow": 0.5, "as wide as allowed": 1.0, "wide": math.nextafter(1.0, 2), "none": None}
 
@@ -39,8 +38,8 @@ CASES: list[Case] = list(itertools.product(range(4), (False, True), (False, True
 def decided(case: Case) -> tuple[str, tuple[str, ...]]:
     votes, silent, stranger, lattice, fraction = case
     intervals = {"lattice": of_width(WIDTHS[lattice]), "phase_fraction": of_width(WIDTHS[fraction])}
-    limits = GateLimits(0.1, {"lattice": 1.0, "phase_fraction": 1.0})
-    return decide(intervals, limits, votes=votes, silent=silent, stranger=stranger)
+    widths = {"lattice": 1.0, "phase_fraction": 1.0}
+    return decide(intervals, widths, votes=votes, silent=silent, stranger=stranger)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -100,11 +99,11 @@ def test_a_design_like_the_measured_ones_is_cleared_with_its_whole_record() -> N
     """Most designs of a well-measured family pass, each with both intervals, five scores and the votes counted."""
     model, trust = trained()
     family = Counter(trust.families).most_common(1)[0][0]
-    found = [assess(d, model, trust, LIMITS) for d in drawn(40, seed=50) if d.family == family]
+    found = [assess(d, model, trust, PROBLEM, ALPHA) for d in drawn(40, seed=50) if d.family == family]
     assert len(found) >= 10
     assert sum(a.outcome == "cleared" for a in found) > len(found) / 2
     for assessment in found:
-        assert tuple(assessment.intervals) == GATED
+        assert tuple(assessment.intervals) == PROBLEM.gated
         assert [s.name for s in assessment.scores] == [*VOTING, "design distance", "element never seen"]
         assert assessment.votes == sum(s.exceeded for s in assessment.scores[:3])
         assert all(s.exceeded == (s.value > s.threshold) for s in assessment.scores)
@@ -118,10 +117,10 @@ def test_intervals_of_trained_models_cover_fresh_samples() -> None:
         fresh = labelled(drawn(120, seed=500 + seed), seed=900 + seed)
         designs = tuple(r.design for r in fresh.rows)
         predicted = model.predict(designs)
-        for name, family in itertools.product(GATED, sorted(set(trust.families))):
+        for name, family in itertools.product(PROBLEM.gated, sorted(set(trust.families))):
             off = fresh.values(name) - predicted[name][0]
             mine = np.array([d.family == family for d in designs]) & np.isfinite(off)
-            found = interval(0.0, *trust.calibration(name, family), family, LIMITS.alpha)
+            found = interval(0.0, *trust.calibration(name, family), family, ALPHA)
             if found.width is not None:
                 covered += ((found.lower <= off[mine]) & (off[mine] <= found.upper)).tolist()
     assert len(covered) > 300
@@ -131,7 +130,7 @@ def test_intervals_of_trained_models_cover_fresh_samples() -> None:
 def test_a_family_without_labels_goes_to_a_human() -> None:
     """The 3-3 family was never calibrated: no interval, a strange element, and a human is asked."""
     model, trust = trained()
-    found = assess(design({"La": 12}, {"In": 12}), model, trust, LIMITS)
+    found = assess(design({"La": 12}, {"In": 12}), model, trust, PROBLEM, ALPHA)
     assert found.outcome == "escalated"
     assert {i.basis for i in found.intervals.values()} == {"too few labels: 0 of the 9 that the family needs"}
     assert any("never measured" in r for r in found.reasons)
@@ -143,19 +142,20 @@ def test_a_family_is_calibrated_by_its_own_labels_only() -> None:
     for family in set(trust.families):
         there = np.array([f == family for f in trust.families]) & np.isfinite(trust.measured["lattice"])
         probe = next(d for d in drawn(400, seed=60) if d.family == family)
-        assert assess(probe, model, trust, LIMITS).intervals["lattice"].n_calibration == there.sum()
+        assert assess(probe, model, trust, PROBLEM, ALPHA).intervals["lattice"].n_calibration == there.sum()
 
 
 def test_narrower_demands_turn_a_clearance_into_a_question() -> None:
     """The width gate alone decides between clearing and asking: the same candidate under half its own width."""
     model, trust = trained()
     for d in drawn(40, seed=50):
-        cleared = assess(d, model, trust, LIMITS)
+        cleared = assess(d, model, trust, PROBLEM, ALPHA)
         if cleared.outcome == "cleared":
             break
     width = cleared.intervals["lattice"].width
-    strict = replace(LIMITS, max_width=LIMITS.max_width | {"lattice": width / 2})
-    asked = assess(d, model, trust, strict)
+    lattice, *others = PROBLEM.properties
+    strict = replace(PROBLEM, properties=(replace(lattice, max_width=width / 2), *others))
+    asked = assess(d, model, trust, strict, ALPHA)
     assert (cleared.outcome, asked.outcome) == ("cleared", "escalated")
     assert "lattice: the interval is" in asked.reasons[0]
 
@@ -163,7 +163,7 @@ def test_narrower_demands_turn_a_clearance_into_a_question() -> None:
 def blind_to_firing(model: ComponentModel, trust: TrustModel) -> tuple[ComponentModel, TrustModel]:
     """Models that cannot see how a sample was fired: flat kernels, and networks without those inputs."""
     unseen = [FEATURES.index(n) for n in ("temperature", "log dwell", "regrinds", "A excess", "vessel is platinum")]
-    blind = ComponentModel.from_bytes(model.to_bytes(), PRIORS)
+    blind = ComponentModel.from_bytes(model.to_bytes(), PROBLEM)
     for component in blind.components.values():
         lengths = component.process.covar_module.lengthscale.detach().clone()
         lengths[0, unseen] = 9e3
@@ -190,16 +190,16 @@ def test_a_model_that_is_sure_of_itself_far_from_the_data_is_refused() -> None:
     blind, blind_trust = blind_to_firing(model, trust)
     calm = blind_trust.novelty.typical_disagreement
     for known in drawn(100, seed=50):
-        same = assess(known, blind, blind_trust, LIMITS)
+        same = assess(known, blind, blind_trust, PROBLEM, ALPHA)
         if same.outcome == "cleared" and same.scores[2].value < calm:
             break
     strange = replace(known, celsius=3200.0, dwell_h=800.0, regrinds=9)
-    other = assess(strange, blind, blind_trust, LIMITS)
+    other = assess(strange, blind, blind_trust, PROBLEM, ALPHA)
     assert same.outcome == "cleared"
     sds = [blind.predict((d,))["lattice"][1][0] for d in (known, strange)]
     assert sds[1] == pytest.approx(sds[0], rel=0.05), "the process is as sure of the strange design as of the known one"
     assert other.votes == 0, "no latent score notices"
-    assert other.intervals["lattice"].width == same.intervals["lattice"].width <= LIMITS.max_width["lattice"]
+    assert other.intervals["lattice"].width == same.intervals["lattice"].width <= PROBLEM.widths["lattice"]
     assert other.silent
     assert other.outcome == "refused"
     assert "silent extrapolation" in other.reasons[0]

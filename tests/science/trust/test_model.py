@@ -7,22 +7,21 @@ import pytest
 
 from science.surrogate.archive import pack, unpack
 from science.surrogate.components import ComponentModel
-from science.surrogate.dataset import GATED
 from science.surrogate.errors import ArtefactError
 from science.trust.gate import assess
 from science.trust.model import KIND, TrustModel
-from tests.science.surrogate.labels import PRIORS, drawn, fitted
-from tests.science.trust.trained import LIMITS, trained
+from tests.science.surrogate.labels import PROBLEM, drawn, fitted
+from tests.science.trust.trained import ALPHA, trained
 
 
 def test_an_archive_decides_as_what_was_stored_and_stores_the_same_bytes() -> None:
     """Every number of an assessment survives the archive, and so do its bytes."""
     model, trust = trained()
     content = trust.to_bytes()
-    back = TrustModel.from_bytes(content)
+    back = TrustModel.from_bytes(content, PROBLEM)
     assert back.to_bytes() == content
     for d in drawn(10, seed=70):
-        assert assess(d, model, back, LIMITS) == assess(d, model, trust, LIMITS)
+        assert assess(d, model, back, PROBLEM, ALPHA) == assess(d, model, trust, PROBLEM, ALPHA)
 
 
 def test_calibration_labels_are_leave_one_out_and_of_one_family() -> None:
@@ -44,15 +43,15 @@ def test_archives_that_lack_parts_or_are_of_another_kind_are_refused() -> None:
     note, arrays = unpack(KIND, trust.to_bytes())
     note = {k: v for k, v in note.items() if k not in ("kind", "format")}
     with pytest.raises(ArtefactError, match="Expected a trust-model"):
-        TrustModel.from_bytes(model.to_bytes())
+        TrustModel.from_bytes(model.to_bytes(), PROBLEM)
     with pytest.raises(ArtefactError, match="Expected a component-model"):
-        ComponentModel.from_bytes(trust.to_bytes(), PRIORS)
+        ComponentModel.from_bytes(trust.to_bytes(), PROBLEM)
     for its_note, its_arrays in (
         (note, {k: v for k, v in arrays.items() if k != "weights/2"}),
-        (note, {k: v for k, v in arrays.items() if k != f"measured/{GATED[0]}"}),
+        (note, {k: v for k, v in arrays.items() if k != f"measured/{PROBLEM.gated[0]}"}),
         ({k: v for k, v in note.items() if k != "thresholds"}, arrays),
         (note | {"thresholds": None}, arrays),
         (note | {"typical": "high"}, arrays),
     ):
         with pytest.raises(ArtefactError, match="Train it again"):
-            TrustModel.from_bytes(pack(KIND, its_note, its_arrays))
+            TrustModel.from_bytes(pack(KIND, its_note, its_arrays), PROBLEM)

@@ -17,7 +17,7 @@ from science.surrogate.errors import TooFewObservationsError
 from science.trust.gate import VOTING
 from science.trust.novelty import NEIGHBOURS, NoveltyModel, _mahalanobis_left_out, _nearest, fit_novelty
 from tests.science.generation.spaces import SPACE, WILD, design
-from tests.science.surrogate.labels import PRIORS, drawn, labelled
+from tests.science.surrogate.labels import PROBLEM, drawn, labelled
 
 LITTLE_HAFNIUM = replace(SPACE, limits=Limits(12, 3, {"Sn": 0.1, "Hf": 4 / 12}, (0.96, 1.04)))
 THREE_THREE = replace(
@@ -29,7 +29,7 @@ THREE_THREE = replace(
 @cache
 def measured(seed: int) -> NoveltyModel:
     """Fitted on 35 samples among which hafnium never held more than a third of its site."""
-    return fit_novelty(labelled(drawn(35, seed, LITTLE_HAFNIUM), seed), 95.0, PRIORS)
+    return fit_novelty(labelled(drawn(35, seed, LITTLE_HAFNIUM), seed), 95.0, PROBLEM)
 
 
 def scores(model: NoveltyModel, designs: tuple[Design, ...]) -> dict[str, np.ndarray]:
@@ -73,7 +73,7 @@ def test_few_samples_like_the_measured_ones_are_refused() -> None:
 def test_a_threshold_is_the_percentile_of_the_measured_samples_scores(percentile: float) -> None:
     """Scored without themselves, the asked share of the measured samples lies above each distance's threshold."""
     dataset = labelled(drawn(35, 1, LITTLE_HAFNIUM), 1)
-    model = fit_novelty(dataset, percentile, PRIORS)
+    model = fit_novelty(dataset, percentile, PROBLEM)
     own = {
         "latent distance": _nearest(model.latents, model.latents, skip=1),
         "mahalanobis distance": _mahalanobis_left_out(model.latents),
@@ -81,7 +81,7 @@ def test_a_threshold_is_the_percentile_of_the_measured_samples_scores(percentile
     }
     for name, values in own.items():
         assert np.mean(values > model.thresholds[name]) == pytest.approx(1 - percentile / 100, abs=1 / 35)
-    strict, lax = (fit_novelty(dataset, p, PRIORS).thresholds for p in (50.0, 99.0))
+    strict, lax = (fit_novelty(dataset, p, PROBLEM).thresholds for p in (50.0, 99.0))
     assert all(strict[n] < lax[n] for n in strict)
 
 
@@ -122,7 +122,7 @@ def test_an_element_that_was_never_measured_is_counted() -> None:
 def test_fits_are_repeatable_to_the_last_bit() -> None:
     """Two fits on the same labels give the same thresholds and scores."""
     dataset = labelled(drawn(12, 5), 5)
-    one, two = fit_novelty(dataset, 95.0, PRIORS), fit_novelty(dataset, 95.0, PRIORS)
+    one, two = fit_novelty(dataset, 95.0, PROBLEM), fit_novelty(dataset, 95.0, PROBLEM)
     assert one.thresholds == two.thresholds
     assert one.scores(drawn(1, 6)[0]) == two.scores(drawn(1, 6)[0])
 
@@ -131,13 +131,13 @@ def test_too_few_samples_are_counted() -> None:
     """Five samples are one too few, whatever was measured on them."""
     rows = labelled(drawn(6, 5), 5).rows
     with pytest.raises(TooFewObservationsError) as caught:
-        fit_novelty(Dataset(rows[:5]), 95.0, PRIORS)
+        fit_novelty(Dataset(rows[:5]), 95.0, PROBLEM)
     assert (caught.value.needed, caught.value.got) == (6, 5)
 
 
 def test_samples_without_a_single_lattice_still_give_finite_scores() -> None:
     """When nothing has reacted yet, the distances still work, and no NaN reaches a decision."""
     rows = [replace(r, lattice=np.nan, phase_fraction=0.0) for r in labelled(drawn(8, 5), 5).rows]
-    model = fit_novelty(Dataset(tuple(rows)), 95.0, PRIORS)
+    model = fit_novelty(Dataset(tuple(rows)), 95.0, PROBLEM)
     assert all(np.isfinite(s.value) for s in model.scores(drawn(1, 6)[0]))
     assert all(np.isfinite(t) for t in model.thresholds.values())

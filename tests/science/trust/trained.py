@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import cache
 
 from science.surrogate.components import ComponentModel
-from science.trust.gate import GateLimits
 from science.trust.model import TrustModel, fit_trust
-from tests.science.surrogate.labels import PRIORS, fitted
+from tests.science.surrogate.labels import PROBLEM, fitted
 
-LIMITS = GateLimits(0.1, {"lattice": 0.04, "phase_fraction": 0.9})
+ALPHA = 0.1
+"""Nominal miscoverage of intervals."""
 
 
 @cache
 def trained(count: int = 40, seed: int = 0) -> tuple[ComponentModel, TrustModel]:
     """Both models on that many labels; made once."""
     dataset, model = fitted(count, seed)
-    return model, fit_trust(dataset, model, 95.0, PRIORS)
+    return model, fit_trust(dataset, model, 95.0, PROBLEM)

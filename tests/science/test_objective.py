@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from science.acquisition.composite import composite
-from science.acquisition.objective import (
+from science.chemistry.perovskite.prior import vegard_lattice
+from science.objective import (
     Aim,
     AtLeast,
     AtMost,
@@ -25,11 +26,9 @@ from science.acquisition.objective import (
     Within,
     Worth,
 )
-from science.chemistry.perovskite.prior import vegard_lattice
-from science.surrogate.prior import nothing
-from tests.science.surrogate.labels import OBJECTIVE, drawn
+from tests.science.surrogate.labels import OBJECTIVE, PROBLEM, drawn
 
-NAMES = ("lattice", "phase_fraction", "cubicity", "heterogeneity")
+NAMES = PROBLEM.names
 
 
 def worth_of(*values: float) -> float:
@@ -90,8 +89,7 @@ def test_tensors_get_the_product_written_out_to_the_last_bit() -> None:
     miss = (off + vegard_lattice(x) - 4.116) / 0.01
     even = torch.exp(-2.0 * h.clamp_min(0))
     written = ((w - 0.5) / 0.5).clamp(0, 1) * torch.exp(-0.5 * miss**2) * c.clamp(0, 1) * even
-    priors = {"lattice": vegard_lattice, **dict.fromkeys(NAMES[1:], nothing)}
-    assert torch.equal(composite(OBJECTIVE, priors)(torch.stack((off, w, c, h), -1), x), written)
+    assert torch.equal(composite(PROBLEM)(torch.stack((off, w, c, h), -1), x), written)
     assert (written > 0).any()
 
 
