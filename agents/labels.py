@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.designs import design_of
-from agents.problems import problem_of
+from agents.problems import problem_of, values_in
 from contracts.campaigns import CampaignPlan
 from contracts.diffraction import (
     Analysis,
@@ -133,12 +133,4 @@ def row_of(label: ObservationRecorded, made: SampleSynthesised) -> Labelled:
     """The label as models are trained on it."""
     from science.surrogate.dataset import Labelled
 
-    nan = float("nan")
-    return Labelled(
-        sample=label.sample_id,
-        design=design_of(made.composition, made.recipe),
-        lattice=nan if label.lattice is None else label.lattice,
-        phase_fraction=label.phase_fraction,
-        cubicity=nan if label.cubicity is None else label.cubicity,
-        heterogeneity=nan if label.heterogeneity is None else label.heterogeneity,
-    )
+    return Labelled(label.sample_id, design_of(made.composition, made.recipe), values_in(label))

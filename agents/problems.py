@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from contracts.campaigns import CampaignPlan
+from contracts.learning import ObservationRecorded
 from science.chemistry.known import ASSUMED
 from science.designs import BOUNDS, FEATURES
 from science.objective import Aim, AtLeast, Decay, Objective, Peak, Ramp, Within
@@ -28,6 +31,17 @@ def problem_of(plan: CampaignPlan) -> Problem:
         family="b-site majority",
         columns=COLUMNS,
     )
+
+
+def values_in(label: ObservationRecorded) -> dict[str, float]:
+    """Property → what was measured; NaN where it could not be."""
+    told = {
+        "lattice": label.lattice,
+        "phase_fraction": label.phase_fraction,
+        "cubicity": label.cubicity,
+        "heterogeneity": label.heterogeneity,
+    }
+    return {name: math.nan if value is None else value for name, value in told.items()}
 
 
 def _objective_of(plan: CampaignPlan) -> Objective:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,23 +15,31 @@ from science.designs import Design
 from science.surrogate.errors import ArtefactError
 
 Array = NDArray[np.float64]
-COMPONENTS = ("lattice", "phase_fraction", "cubicity", "heterogeneity")
-"""Measured quantities that are modelled: Å, share, 0–1, relative."""
 FOLDS = 5
 """Parts of the labels that are left out in turn, to see what the others say of them."""
 MEDIA_TYPE = "application/vnd.athanor.dataset+json"
+TAKEN = frozenset({"sample", "design"})
+"""Names in a row of a snapshot that no property can have, because its values stand beside them."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """One label: a design and what was measured; NaN where nothing could be measured."""
+    """One label.
+
+    Attributes:
+        sample: its vial.
+        design: what was made.
+        values: property → what was measured; NaN where it could not be.
+    """
 
     sample: str
     design: Design
-    lattice: float
-    phase_fraction: float
-    cubicity: float
-    heterogeneity: float
+    values: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        """A value under a name that is taken would be lost in the snapshot."""
+        if clash := sorted(TAKEN & self.values.keys()):
+            raise ValueError(f"expected properties of other names than {', '.join(clash)}, got values of them")
 
 
 @dataclass(frozen=True)
@@ -42,9 +52,16 @@ class Dataset:
         """``(n, d)`` numbers of all designs."""
         return np.array([r.design.features() for r in self.rows])
 
-    def values(self, component: str) -> Array:
-        """``(n,)`` measured values, NaN where there is none."""
-        return np.array([getattr(r, component) for r in self.rows], float)
+    def values(self, name: str) -> Array:
+        """``(n,)`` measured values of a property, NaN where there is none.
+
+        Raises:
+            ArtefactError: nobody looked at it on some sample.
+        """
+        if strange := next((r for r in self.rows if name not in r.values), None):
+            got = ", ".join(strange.values) or "nothing"
+            raise ArtefactError(f"Expected a dataset with values of {name}, got {got} of {strange.sample}.")
+        return np.array([r.values[name] for r in self.rows], float)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: the same labels give the same bytes, everywhere."""
@@ -52,7 +69,7 @@ class Dataset:
             {
                 "sample": r.sample,
                 "design": asdict(r.design),
-                **{c: None if np.isnan(getattr(r, c)) else float(getattr(r, c)) for c in COMPONENTS},
+                **{name: None if np.isnan(value) else float(value) for name, value in r.values.items()},
             }
             for r in self.rows
         ]
@@ -79,9 +96,9 @@ class Dataset:
             raise ArtefactError(f"Expected a dataset, got: {error!r}.") from error
 
 
-def _row(row: dict[str, object]) -> Labelled:
-    fields = dict(row["design"])  # type: ignore[call-overload]
+def _row(row: dict[str, Any]) -> Labelled:
+    fields = dict(row["design"])
     for site in ("a_site", "b_site"):
         fields[site] = tuple((str(e), int(n)) for e, n in fields[site])
-    numbers = {c: float("nan") if row[c] is None else float(row[c]) for c in COMPONENTS}  # type: ignore[arg-type]
-    return Labelled(sample=str(row["sample"]), design=Design(**fields), **numbers)
+    values = {n: float("nan") if told is None else float(told) for n, told in row.items() if n not in TAKEN}
+    return Labelled(sample=str(row["sample"]), design=Design(**fields), values=values)

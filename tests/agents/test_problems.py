@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from agents.problems import problem_of
+from agents.problems import problem_of, values_in
 from science.designs import BOUNDS, FEATURES
+from tests.agents.said import observed
 from tests.contracts.examples import plan
 
 
@@ -27,6 +28,17 @@ def test_the_columns_are_the_numbers_of_a_design() -> None:
     problem = problem_of(plan())
     assert tuple(c.name for c in problem.columns) == FEATURES
     np.testing.assert_array_equal(problem.bounds, BOUNDS)
+
+
+def test_what_was_learnt_goes_by_the_names_of_the_properties() -> None:
+    """Every property has its value, or NaN where a sample had none to measure."""
+    label = observed(1)
+    assert tuple(values_in(label)) == problem_of(plan()).names
+    assert values_in(label)["lattice"] == label.lattice
+    without = label.model_copy(update={"lattice": None, "cubicity": None, "heterogeneity": None, "phase_fraction": 0.0})
+    assert {name: str(value) for name, value in values_in(without).items()} == {
+        "lattice": "nan", "phase_fraction": "0.0", "cubicity": "nan", "heterogeneity": "nan",
+    }  # fmt: skip
 
 
 BEST = {"lattice": 4.116, "phase_fraction": 1.0, "cubicity": 1.0, "heterogeneity": 0.0}

@@ -17,7 +17,7 @@ from science.generation.pool import Pool, feasible_pool
 from science.surrogate.components import ComponentModel, fit_components
 from science.surrogate.dataset import Dataset
 from tests.science.generation.spaces import LIMITS, SPACE, design
-from tests.science.surrogate.labels import OBJECTIVE, PROBLEM, drawn, fitted, labelled, truth
+from tests.science.surrogate.labels import OBJECTIVE, PROBLEM, drawn, fitted, labelled, truth, with_values
 
 
 @cache
@@ -150,7 +150,9 @@ def test_botorchs_acquisition_does_the_ranking(monkeypatch: pytest.MonkeyPatch) 
 def test_samples_without_a_perovskite_are_learnt_from_without_a_warning() -> None:
     """With half of the lattices missing the batch is ranked, and the library has nothing to warn of."""
     rows = labelled(drawn(18, seed=4), seed=4).rows
-    missing = [replace(r, lattice=np.nan, cubicity=np.nan, heterogeneity=np.nan, phase_fraction=0.0) for r in rows[::2]]
+    missing = [
+        with_values(r, lattice=np.nan, cubicity=np.nan, heterogeneity=np.nan, phase_fraction=0.0) for r in rows[::2]
+    ]
     model = fit_components(Dataset((*missing, *rows[1::2])), PROBLEM)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

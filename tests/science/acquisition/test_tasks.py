@@ -146,7 +146,7 @@ def test_too_little_data_and_broken_bytes_are_errors_with_names() -> None:
     with pytest.raises(SurrogateError, match="Expected 4 observations"):
         train(Dataset(rows[:2]).to_bytes(), PROBLEM, 95.0)
     with pytest.raises(SurrogateError, match="Expected 6 observations of any kind or more, got 5"):
-        train(Dataset(tuple(r for r in rows if not math.isnan(r.lattice))[:5]).to_bytes(), PROBLEM, 95.0)
+        train(Dataset(tuple(r for r in rows if not math.isnan(r.values["lattice"]))[:5]).to_bytes(), PROBLEM, 95.0)
     with pytest.raises(ArtefactError):
         train(b"{}", PROBLEM, 95.0)
     with pytest.raises(ArtefactError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -64,13 +65,20 @@ def labelled(designs: tuple[Design, ...], seed: int) -> Dataset:
             Labelled(
                 sample=f"c-{i:04d}-v1",
                 design=design,
-                lattice=lattice + noise[0],
-                phase_fraction=float(np.clip(fraction + noise[1], 0, 1)) if fraction else 0.0,
-                cubicity=float(np.clip(cubicity + noise[2], 0, 1)),
-                heterogeneity=float(np.clip(uneven + noise[3], 0, 1)),
+                values={
+                    "lattice": lattice + noise[0],
+                    "phase_fraction": float(np.clip(fraction + noise[1], 0, 1)) if fraction else 0.0,
+                    "cubicity": float(np.clip(cubicity + noise[2], 0, 1)),
+                    "heterogeneity": float(np.clip(uneven + noise[3], 0, 1)),
+                },
             )
         )
     return Dataset(tuple(rows))
+
+
+def with_values(row: Labelled, **changes: float) -> Labelled:
+    """The label with other values."""
+    return replace(row, values={**row.values, **changes})
 
 
 def drawn(count: int, seed: int, space: Space = SPACE) -> tuple[Design, ...]:

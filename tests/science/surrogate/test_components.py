@@ -21,7 +21,7 @@ from science.surrogate.components import AT_ONCE, KIND, Component, ComponentMode
 from science.surrogate.dataset import Dataset
 from science.surrogate.errors import ArtefactError, FitError, TooFewObservationsError
 from tests.science.generation.spaces import design
-from tests.science.surrogate.labels import PROBLEM, drawn, fitted, labelled, truth
+from tests.science.surrogate.labels import PROBLEM, drawn, fitted, labelled, truth, with_values
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -81,8 +81,8 @@ def test_each_component_keeps_its_own_rows() -> None:
 def test_too_few_measured_samples_are_named_and_counted(there: int) -> None:
     """With fewer than four lattices there is no model, however many samples failed; the error counts them."""
     rows = labelled(drawn(30, seed=2), seed=2).rows
-    good = [r for r in rows if np.isfinite(r.lattice)][:there]
-    bad = [r for r in rows if not np.isfinite(r.lattice)]
+    good = [r for r in rows if np.isfinite(r.values["lattice"])][:there]
+    bad = [r for r in rows if not np.isfinite(r.values["lattice"])]
     with pytest.raises(TooFewObservationsError, match=f"Expected 4 observations of lattice or more, got {there}") as e:
         fit_components(Dataset((*good, *bad)), PROBLEM)
     assert (e.value.needed, e.value.got) == (4, there)
@@ -97,8 +97,8 @@ def test_no_labels_at_all_are_too_few() -> None:
 def test_inputs_fill_the_unit_cube_and_targets_are_standardised() -> None:
     """What BoTorch asks of its data holds for every component, even with a sample fired beyond the usual range."""
     rows = labelled(drawn(14, seed=5), seed=5).rows
-    hot = replace(rows[0], design=replace(rows[0].design, celsius=1725.0, dwell_h=96.0), lattice=4.1, cubicity=1.0)
-    hot = replace(hot, heterogeneity=0.1, phase_fraction=0.9)
+    hot = replace(rows[0], design=replace(rows[0].design, celsius=1725.0, dwell_h=96.0))
+    hot = with_values(hot, lattice=4.1, cubicity=1.0, heterogeneity=0.1, phase_fraction=0.9)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = fit_components(Dataset((hot, *rows[1:])), PROBLEM)
@@ -113,7 +113,11 @@ def test_inputs_fill_the_unit_cube_and_targets_are_standardised() -> None:
 
 def test_a_quantity_that_never_varies_can_be_fitted() -> None:
     """Twelve perfectly even samples give a model that expects evenness, not a division by zero."""
-    rows = [replace(r, heterogeneity=0.0) for r in labelled(drawn(30, seed=2), seed=2).rows if np.isfinite(r.lattice)]
+    rows = [
+        with_values(r, heterogeneity=0.0)
+        for r in labelled(drawn(30, seed=2), seed=2).rows
+        if np.isfinite(r.values["lattice"])
+    ]
     mean, sd = fit_components(Dataset(tuple(rows[:12])), PROBLEM).predict((rows[0].design,))["heterogeneity"]
     assert abs(mean[0]) < 1e-6
     assert np.isfinite(sd[0])

@@ -28,10 +28,10 @@ def test_calibration_labels_are_leave_one_out_and_of_one_family() -> None:
     """A family's labels are its own measured ones, beside what the others predict for them."""
     dataset, model = fitted(40, seed=0)
     trust = trained()[1]
-    rows = [r for r in dataset.rows if r.design.family == "titanate" and np.isfinite(r.lattice)]
+    rows = [r for r in dataset.rows if r.design.family == "titanate" and np.isfinite(r.values["lattice"])]
     left_out, measured = trust.calibration("lattice", "titanate")
-    assert measured.tolist() == [r.lattice for r in rows]
-    at = [k for k, r in enumerate(r for r in dataset.rows if np.isfinite(r.lattice)) if r in rows]
+    assert measured.tolist() == [r.values["lattice"] for r in rows]
+    at = [k for k, r in enumerate(r for r in dataset.rows if np.isfinite(r.values["lattice"])) if r in rows]
     np.testing.assert_array_equal(left_out, model.components["lattice"].left_out()[at])
     assert trust.calibration("lattice", "3-3")[0].size == 0
     assert len(trust.calibration("phase_fraction", "titanate")[0]) >= len(rows)

@@ -17,7 +17,7 @@ from science.surrogate.errors import TooFewObservationsError
 from science.trust.gate import VOTING
 from science.trust.novelty import NEIGHBOURS, NoveltyModel, _mahalanobis_left_out, _nearest, fit_novelty
 from tests.science.generation.spaces import SPACE, WILD, design
-from tests.science.surrogate.labels import PROBLEM, drawn, labelled
+from tests.science.surrogate.labels import PROBLEM, drawn, labelled, with_values
 
 LITTLE_HAFNIUM = replace(SPACE, limits=Limits(12, 3, {"Sn": 0.1, "Hf": 4 / 12}, (0.96, 1.04)))
 THREE_THREE = replace(
@@ -137,7 +137,7 @@ def test_too_few_samples_are_counted() -> None:
 
 def test_samples_without_a_single_lattice_still_give_finite_scores() -> None:
     """When nothing has reacted yet, the distances still work, and no NaN reaches a decision."""
-    rows = [replace(r, lattice=np.nan, phase_fraction=0.0) for r in labelled(drawn(8, 5), 5).rows]
+    rows = [with_values(r, lattice=np.nan, phase_fraction=0.0) for r in labelled(drawn(8, 5), 5).rows]
     model = fit_novelty(Dataset(tuple(rows)), 95.0, PROBLEM)
     assert all(np.isfinite(s.value) for s in model.scores(drawn(1, 6)[0]))
     assert all(np.isfinite(t) for t in model.thresholds.values())
