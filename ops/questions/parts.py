@@ -95,9 +95,15 @@ def properties_in(page: Page, kinds: dict[str, str]) -> list[Property]:
     return [p for name, _ in list(page.names()) if (p := _property(page.page(name), name, kinds)) is not None]
 
 
+RESERVED = ("sample", "design")
+"""Names that stand beside the properties of a sample where its values are kept."""
+
+
 def _property(page: Page, name: str, kinds: dict[str, str]) -> Property | None:
     instrument, phase = page.text("from"), page.text("phase")
     reading = page.text("read", name)
+    if name in RESERVED:
+        page.wrong("", f"expected another name for a property than {' and '.join(RESERVED)}")
     if page.take("estimates") is not None:
         page.wrong("estimates", "expected none: cheaper estimates cannot be used yet, leave them out")
     document: dict[str, Any] = {"name": name, "unit": page.text("unit", "1"), "symbol": page.text("symbol")}

@@ -148,6 +148,7 @@ def test_a_file_may_be_based_on_another(tmp_path: Path) -> None:
         (ALLOY, ", at_most = 0.4", "", r"constraints\.linear\.0\.linear: expected a bound for Cr, got none"),
         (ALLOY, "range = [700, 1200]", "range = [1200, 700]", r"expected a range of anneal that rises, got 1200"),
         (ALLOY, "hour = { tester = 18.0 }", "hour = { xrd = 18.0 }", r"hour\.xrd: expected an instrument \(bench, "),
+        (ALLOY, "[objective]", '[properties.sample]\nfrom = "tester"\n[objective]', r"sample: expected another name"),
         (ALLOY, "repeats = 5", "estimates = { dft = {} }", r"hardness\.estimates: expected none"),
         (ALLOY, "euro = 2500", "euro = 5\n[simulation.faults]\nrain = 1", r"simulation\.faults: .* got rain"),
         (ALLOY, "euro = 2500", "euro = 5\n[simulation.faults]\nmisweigh = 5", r"faults\.misweigh: .*or equal to 1"),
