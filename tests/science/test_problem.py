@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from science.chemistry.perovskite.chemistry import PEROVSKITE
 from science.chemistry.perovskite.prior import vegard_lattice
 from science.problem import nothing
 from tests.science.surrogate.labels import PROBLEM, drawn
@@ -16,7 +17,7 @@ from tests.science.surrogate.labels import PROBLEM, drawn
 def test_what_the_chemistry_does_not_speak_of_has_no_prior() -> None:
     """Nothing is assumed of it, of arrays or of batches of tensors; what it speaks of is what it says."""
     assert PROBLEM.prior("phase_fraction") is nothing
-    assert PROBLEM.prior("lattice") is vegard_lattice
+    assert PROBLEM.prior("lattice") is PEROVSKITE.priors["lattice"]
     assert nothing(np.ones((5, 3))).tolist() == [0.0] * 5
     assert nothing(torch.ones(4, 2, 3)).tolist() == [[0.0] * 2] * 4
 
@@ -25,7 +26,9 @@ def test_a_prior_goes_by_the_chemistrys_name_for_it() -> None:
     """A property may be called otherwise than what the chemistry expects of it."""
     (lattice, *_) = PROBLEM.properties
     renamed = replace(PROBLEM, properties=(replace(lattice, name="cell"),))
-    assert renamed.prior("cell") is vegard_lattice
+    assert renamed.prior("cell") is PEROVSKITE.priors["lattice"]
+    numbers = np.array([d.features() for d in drawn(20, seed=2)])
+    assert (renamed.prior("cell")(numbers) == vegard_lattice(numbers)).all()
 
 
 def test_intervals_decide_where_a_width_is_given() -> None:
