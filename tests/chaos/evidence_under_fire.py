@@ -203,11 +203,12 @@ class Fire:
             os.kill(writer, signal.SIGCONT)
 
     async def _answered(self, bus: JetStreamBus) -> None:
-        """Waits until the agent has had the time to answer everything."""
-        deadline, before = time.monotonic() + BACK_WITHIN, -1
+        """Waits until the agent has answered everything; for as long as it goes on, however far behind it is."""
+        before, moved = -1, time.monotonic()
         while (last := await bus.last_sequence()) < 2 * len(self.acked) or last != before:
-            before = last
-            if time.monotonic() > deadline:
+            if last != before:
+                before, moved = last, time.monotonic()
+            if time.monotonic() - moved > BACK_WITHIN:
                 break
             await asyncio.sleep(1.0)
 
