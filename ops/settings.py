@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Collection, Iterator
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from contracts.campaigns import CampaignPlan
 from contracts.event import Words
 from contracts.wire import Broker
 from ops.errors import CampaignFileError
+from ops.mistakes import mistakes
 from ops.questions.reading import asks_a_question
 from simulators.rates import FaultRates
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+OPTIONS = {
+    ("budget", "max_samples"): "--max-samples",
+    ("budget", "max_weeks"): "--until-weeks",
+    ("planner", "strategy"): "--strategy",
+}
+"""Value of a campaign file → the option that is typed instead."""
 
 
 class Synthesis(StrEnum):
@@ -159,7 +162,9 @@ def load_campaign(name: str, changes: dict[str, dict[str, Any]] | None = None) -
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CampaignFileError(f"Expected TOML in {name}, got a mistake: {error}.") from error
-    typed = {(section, key) for section, values in (changes or {}).items() for key in values}
+    typed: dict[tuple[str | int, ...], str] = {
+        place: option for place, option in OPTIONS.items() if place[1] in (changes or {}).get(place[0], {})
+    }
     if asks_a_question(document):
         raise CampaignFileError(
             f"Expected a campaign with a [goal] in {name}, which is what this Athanor runs, got one that states its "
@@ -210,90 +215,3 @@ def _beside(folder: Path, campaign: CampaignFile) -> CampaignFile:
         )
     instruments = campaign.instruments.model_copy(update={"library": str(library)})
     return campaign.model_copy(update={"instruments": instruments})
-
-
-OPTIONS = {
-    "budget.max_samples": "--max-samples",
-    "budget.max_weeks": "--until-weeks",
-    "planner.strategy": "--strategy",
-}
-"""Value of a campaign file → the option that was typed instead."""
-
-
-def mistakes(
-    error: ValidationError, model: type[BaseModel], typed: Collection[tuple[str | int, ...]] = frozenset()
-) -> str:
-    """All mistakes in one sentence.
-
-    Args:
-        error: what was found wrong.
-        model: with what; it knows the keys that may be written.
-        typed: places of what was typed on the command line.
-    """
-    told = []
-    for mistake in error.errors():
-        place = mistake["loc"]
-        written = ".".join(map(str, place)) or "the file"
-        where = OPTIONS[written] if place in typed else written
-        if mistake["type"] == "extra_forbidden":
-            told.append(f"an unknown key {where} ({_instead(str(place[-1]), _keys_at(model, place[:-1]))})")
-        elif mistake["type"] == "missing":
-            told.append(f"no value for {where} (add it)")
-        else:
-            got = mistake["input"]
-            value = "" if isinstance(got, dict | list) else f" = {got!r}"
-            told.append(f"{where}{value}: {_words(mistake)}")
-    return "; ".join(told[:8]) + (f"; and {len(told) - 8} more" if len(told) > 8 else "")
-
-
-def _words(mistake: ErrorDetails) -> str:
-    """What is wrong, in words that need no Python."""
-    context = mistake.get("ctx", {})
-    match mistake["type"]:
-        case "too_short":
-            return f"expected {context['min_length']} or more, got {context['actual_length'] or 'none'}"
-        case "too_long":
-            return f"expected {context['max_length']} at most, got {context['actual_length']}"
-        case "string_pattern_mismatch":
-            return f"expected {PATTERNS.get(context['pattern'], 'another form')}"
-        case "tuple_type" | "list_type":
-            return "expected a list in square brackets"
-        case "model_type" | "dict_type":
-            return "expected a table of keys and values"
-    message = mistake["msg"].removeprefix("Value error, ")
-    return f"{message[0].lower()}{message[1:]}"
-
-
-PATTERNS = {
-    r"^[A-Z][a-z]?$": "the symbol of an element, such as Ba",
-    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$": "a name of 1 to 64 letters, digits, - and _",
-}
-"""Pattern of a text → what it stands for."""
-
-
-def _keys_at(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
-    """The keys that may be written at a place of a file."""
-    for part in place:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part)
-        inner = list(_models_in(field.annotation)) if field else []
-        if len(inner) != 1:
-            return []
-        [model] = inner
-    return list(model.model_fields)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The tables that a field may hold."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
-
-
-def _instead(key: str, known: list[str]) -> str:
-    """What may have been meant by an unknown key."""
-    if alike := difflib.get_close_matches(key, known, 1):
-        return f"did you mean {alike[0]}?"
-    return f"known here: {', '.join(known)}" if known else "remove it"

@@ -11,8 +11,9 @@ from pydantic import Field, ValidationError
 from contracts.event import Words
 from contracts.identifiers import AgentName
 from ops.errors import CampaignFileError
+from ops.mistakes import mistakes
 from ops.order import BESIDE, Order, Witnessing
-from ops.settings import load_campaign, mistakes
+from ops.settings import load_campaign
 
 DEFAULT = Path("athanor.toml")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from ops.mistakes import in_words, instead
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -100,9 +101,9 @@ class Page:
         """A table inside; an empty one where it is not written."""
         return Page(self.take(key), self.at(key), self.mistakes)
 
-    def names(self) -> Iterator[tuple[str, Any]]:
-        """What has not been taken, and stays."""
-        return iter(self._left.items())
+    def names(self) -> tuple[str, ...]:
+        """Keys that have not been taken."""
+        return tuple(self._left)
 
     def rest(self) -> Iterator[tuple[str, Any]]:
         """What has not been taken: names that people gave."""
@@ -113,9 +114,7 @@ class Page:
     def done(self) -> None:
         """Says which keys nobody knows, with the known ones beside them."""
         for key in self._left:
-            alike = difflib.get_close_matches(key, self._known, 1)
-            hint = f"did you mean {alike[0]}?" if alike else f"known here: {', '.join(sorted(set(self._known)))}"
-            self.wrong(key, f"an unknown key ({hint})")
+            self.wrong(key, f"an unknown key ({instead(key, sorted(set(self._known)))})")
         self._left.clear()
 
     def built(self, key: str, shape: TypeAdapter[T], document: Any) -> T | None:
@@ -132,8 +131,7 @@ class Page:
         except ValidationError as error:
             for mistake in error.errors():
                 inside = ".".join(str(part) for part in mistake["loc"])
-                words = mistake["msg"].removeprefix("Value error, ")
-                self.wrong(f"{key}.{inside}".strip("."), f"{words[0].lower()}{words[1:]}")
+                self.wrong(f"{key}.{inside}".strip("."), in_words(mistake))
             return None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from contracts.constraints import Constraint
 from contracts.objectives import Objective
 from contracts.properties import Property
@@ -13,11 +15,9 @@ from ops.questions.pages import Page, as_number, brief
 
 def settings_in(page: Page) -> list[Setting]:
     """What is chosen beside a composition."""
-    from pydantic import TypeAdapter
-
     shape: TypeAdapter[Setting] = TypeAdapter(Setting)
     found = []
-    for name, _ in list(page.names()):
+    for name in page.names():
         inner = page.page(name)
         document: dict[str, Any] = {"name": name, "shared": inner.flag("shared")}
         kinds = [kind for kind in ("levels", "range", "choice") if kind in inner]
@@ -43,8 +43,6 @@ def settings_in(page: Page) -> list[Setting]:
 
 def constraints_in(page: Page) -> list[Constraint]:
     """What must not be broken."""
-    from pydantic import TypeAdapter
-
     shape: TypeAdapter[Constraint] = TypeAdapter(Constraint)
     documents: list[tuple[str, dict[str, Any]]] = []
     if page.flag("neutral"):
@@ -92,7 +90,7 @@ def properties_in(page: Page, kinds: dict[str, str]) -> list[Property]:
         page: the table.
         kinds: instrument → its kind.
     """
-    return [p for name, _ in list(page.names()) if (p := _property(page.page(name), name, kinds)) is not None]
+    return [p for name in page.names() if (p := _property(page.page(name), name, kinds)) is not None]
 
 
 RESERVED = ("sample", "design")
@@ -134,7 +132,7 @@ def objective_in(page: Page) -> Objective | None:
     aims, success = [], []
     for shape, numbers in SHAPES.items():
         group = page.page(shape)
-        for name, _ in list(group.names()):
+        for name in group.names():
             inner = group.page(name)
             told = {key: inner.number(key) for key in numbers}
             aims.append(_aim(inner, name, "peak" if shape == "target" else shape, told))

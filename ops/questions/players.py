@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from contracts.campaigns import Furnace, ScanSettings, Standard
-from ops.questions.pages import Page, brief
+from ops.questions.pages import Page, as_number, brief
 
 STATIONS = {
     "furnace": ("capacity", "calibration_interval_days", "max_deviation"),
@@ -18,6 +18,8 @@ STATIONS = {
     "reviewer": (),
 }
 """Kind of instrument → what a campaign says of it, whoever plays it."""
+NUMBERS = ("calibration_interval_days", "max_deviation", "standard_interval_days", "minutes", "reference_interval_days")
+"""What of it is a number that is not negative."""
 DRIVERS = {
     "simulated": ("table", "column"),
     "mqtt": ("broker", "broker_port"),
@@ -50,7 +52,7 @@ class Player:
 
 def players_in(page: Page) -> list[Player]:
     """The instruments of a file."""
-    found = [p for name, _ in list(page.names()) if (p := _player(page.page(name), name)) is not None]
+    found = [p for name in page.names() if (p := _player(page.page(name), name)) is not None]
     if not found:
         page.wrong("", "expected at least one instrument, got none")
     return found
@@ -77,6 +79,9 @@ def _player(page: Page, name: str) -> Player | None:
 
 def _check(page: Page, kind: str, station: dict[str, Any]) -> None:
     """What is said of a station is what can be said of it."""
+    for key in NUMBERS:
+        if key in station and ((number := as_number(station[key])) is None or number < 0):
+            page.wrong(key, f"expected a number that is not negative, got {brief(station[key])}")
     if kind == "furnace":
         page.made("", lambda: Furnace.model_validate({"name": "furnace", "capacity": station.get("capacity", 1)}))
     elif kind == "diffractometer":

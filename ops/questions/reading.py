@@ -194,7 +194,7 @@ def _prices(page: Page, instruments: set[str]) -> dict[str, Any]:
     for key in ("hour", "query"):
         inner = page.page(key)
         prices = {}
-        for name, _ in list(inner.names()):
+        for name in inner.names():
             if key == "hour" and name not in instruments:
                 inner.wrong(name, f"expected an instrument ({', '.join(sorted(instruments))})")
             prices[name] = inner.number(name)

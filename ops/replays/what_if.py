@@ -25,10 +25,10 @@ from agents.runtime.past import Past
 from agents.runtime.verdicts import Change, Judged, Verdict
 from contracts.campaigns import CampaignPlan
 from ops.errors import CampaignFileError, ResumeError
+from ops.mistakes import mistakes
 from ops.replays.gist import gist, words
 from ops.replays.living import Lived
 from ops.replays.telling import as_document, sentence
-from ops.settings import mistakes
 
 SHORT_FORMS = {
     "planner": "planner.strategy",
