@@ -24,6 +24,11 @@ SECTIONS = {
     "triage": ("rescans_per_sample", "rescan_hours_per_day", "reviews_per_day"),
 }
 """Section → its keys; each is a number, but for `strategy` and `known`."""
+WHOLE = {
+    "initial": 1, "batch": 1, "pool": 1, "replicates": 0, "max_samples": 0, "rescans_per_sample": 0,
+    "reviews_per_day": 0,
+}  # fmt: skip
+"""What is counted → the least of it."""
 STRATEGIES = ("composite", "random", "greedy")
 MERGED = {
     "", "space", "space.settings", "constraints", "properties", "objective", "planner", "trust", "budget", "laboratory",
@@ -167,6 +172,8 @@ def _section(page: Page, keys: tuple[str, ...], folder: Path) -> dict[str, Any]:
         elif (number := page.number(key)) is not None:
             if number < 0:
                 page.wrong(key, f"expected a number that is not negative, got {number:g}")
+            elif key in WHOLE and (number != int(number) or number < WHOLE[key]):
+                page.wrong(key, f"expected a whole number from {WHOLE[key]} on, got {number:g}")
             found[key] = number
     page.done()
     return {key: value for key, value in found.items() if value not in (None, "")}

@@ -141,6 +141,8 @@ def test_a_file_may_be_based_on_another(tmp_path: Path) -> None:
         (TABLE, 'maximise = "toughness"', "", r"objective: expected something to look for .* got nothing"),
         (TABLE, 'maximise = "toughness"', 'maximise = "toughness"\nminimise = "n"', r"expected toughness alone"),
         (TABLE, "batch = 1", 'batch = "one"', r"planner\.batch: expected a number, got 'one'"),
+        (TABLE, "batch = 1", "batch = 0", r"planner\.batch: expected a whole number from 1 on, got 0"),
+        (TABLE, "batch = 1", "batch = 1.5", r"planner\.batch: expected a whole number from 1 on, got 1\.5"),
         (TABLE, "batch = 1", 'strategy = "magic"', r"expected one of composite, random, greedy, got 'magic'"),
         (TABLE, "batch = 1", 'known = "before.csv"', r"planner\.known: expected a file at .*before\.csv, got none"),
         (ALLOY, 'simplex = ["Ni", "Co", "Cr"]', "", r"expected one of formula, simplex, table, got none of them"),
